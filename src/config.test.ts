@@ -1,0 +1,52 @@
+import { describe, expect, test } from "bun:test";
+import { ConfigError, describeConfig, readConfig } from "./config.ts";
+
+const linesOf = (env: Record<string, string>): string[] => {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.lines;
+    throw error;
+  }
+  return [];
+};
+
+describe("configuration", () => {
+  test("an empty environment gives working defaults", () => {
+    const config = readConfig({});
+    expect(config.PORT).toBe(9010);
+    expect(config.HOST).toBe("127.0.0.1");
+    expect(config.DATABASE_URL).toBeUndefined();
+    expect(config.KAFKA_TOPIC).toBe("aetherlink.events");
+  });
+
+  test("an empty value counts as unset", () => {
+    expect(readConfig({ PORT: "", DATABASE_URL: "" }).PORT).toBe(9010);
+  });
+
+  test("every malformed variable gets one line that names it, its value and what is allowed", () => {
+    expect(linesOf({ PORT: "abc", LOG_LEVEL: "loud", OUTBOX_BATCH: "0" })).toEqual([
+      'PORT: must be a whole number from 0 to 65535 (it is "abc")',
+      'OUTBOX_BATCH: must be a whole number from 1 to 10000 (it is "0")',
+      'LOG_LEVEL: must be one of trace, debug, info, warn, error, fatal, silent (it is "loud")',
+    ]);
+  });
+
+  test.each(["-1", "65536", "1e3", "0x10", " 80", "80 ", "99999999999999999999"])("PORT=%p is refused", (port) => {
+    expect(linesOf({ PORT: port })).toHaveLength(1);
+  });
+
+  test("a malformed DATABASE_URL is refused without printing its password", () => {
+    const lines = linesOf({ DATABASE_URL: "mysql://crm:s3cret@db/crm" });
+    expect(lines).toEqual(["DATABASE_URL: must be a URL like postgres://user:password@host:5432/database"]);
+  });
+
+  test("an address that others can reach is refused unless AUTH=none says so", () => {
+    expect(linesOf({ HOST: "0.0.0.0" })[0]).toContain("AUTH=none");
+    expect(readConfig({ HOST: "0.0.0.0", AUTH: "none" }).HOST).toBe("0.0.0.0");
+  });
+
+  test("every variable has a description for --help", () => {
+    for (const row of describeConfig()) expect(row.description.length).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,146 @@
+import { z } from "zod";
+
+/**
+ * The environment, described once: the schema validates it, its descriptions are the text of `--help`, and its
+ * output is the type that the rest of the program sees. Nothing else reads the process environment.
+ */
+
+const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
+
+function integer(min: number, max: number, fallback: number) {
+  const rule = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, rule)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, rule)
+    .default(fallback);
+}
+
+/** Options of an enum whose error lists what is allowed. */
+const allowed = (values: readonly string[]) => ({ error: `must be one of ${values.join(", ")}` });
+
+const AUTH = ["development", "none"] as const;
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+const LOG_FORMATS = ["auto", "json", "pretty"] as const;
+
+const fields = {
+  HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.:_-]+$/, "must be a host name or an IP address")
+    .default("127.0.0.1")
+    .describe("Address to listen on. Anything but a loopback address needs AUTH=none, see there."),
+  PORT: integer(0, 65_535, 9010).describe("Port to listen on; 0 picks a free one."),
+  AUTH: z
+    .enum(AUTH, allowed(AUTH))
+    .default("development")
+    .describe(
+      "Who callers are. 'development': anyone who can reach the loopback address. 'none': the same on any address, said outright.",
+    ),
+  DATABASE_URL: z
+    .string()
+    .refine(isPostgresUrl, "must be a URL like postgres://user:password@host:5432/database")
+    .optional()
+    .meta({ secret: true })
+    .describe("PostgreSQL 15 or newer. Unset: an embedded PostgreSQL 18 with its data in DATA_DIR."),
+  DATABASE_POOL: integer(1, 500, 16).describe("Connections for requests; three more serve relay and housekeeping."),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default(".data")
+    .describe("Folder of the embedded PostgreSQL, kept between runs. Unused when DATABASE_URL is set."),
+  KAFKA_TOPIC: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,249}$/, "must be 1 to 249 letters, digits, dots, underscores or hyphens")
+    .default("aetherlink.events")
+    .describe("Topic of the event log; with the in-process log it is the name shown."),
+  KAFKA_PARTITIONS: integer(1, 1_000, 3).describe("Partitions of the topic when it is created here."),
+  LOG_RECORDS: integer(500, 1_000_000, 10_000).describe(
+    "Records that the in-process event log keeps for resuming clients.",
+  ),
+  OUTBOX_POLL_MS: integer(10, 60_000, 1_000).describe(
+    "Milliseconds between looks into the outbox when nothing woke the relay: the net under the in-process kick.",
+  ),
+  OUTBOX_BATCH: integer(1, 10_000, 500).describe("Events that the relay publishes and marks together."),
+  IDEMPOTENCY_TTL_HOURS: integer(1, 720, 24).describe(
+    "Hours for which an Idempotency-Key answers with the first response.",
+  ),
+  STREAM_RING: integer(500, 100_000, 1_000).describe(
+    "Newest events kept in memory for the page and for resuming streams.",
+  ),
+  SSE_HEARTBEAT_MS: integer(1_000, 300_000, 15_000).describe("Milliseconds between heartbeats on an open stream."),
+  SSE_BUFFER_BYTES: integer(65_536, 67_108_864, 1_048_576).describe(
+    "Bytes that a slow stream client may be behind before it is cut off; it resumes where it stopped.",
+  ),
+  SHUTDOWN_TIMEOUT_MS: integer(100, 600_000, 4_000).describe(
+    "Milliseconds for requests under way when the server is told to stop.",
+  ),
+  LOG_LEVEL: z.enum(LOG_LEVELS, allowed(LOG_LEVELS)).default("info").describe("Least severe line to log."),
+  LOG_FORMAT: z
+    .enum(LOG_FORMATS, allowed(LOG_FORMATS))
+    .default("auto")
+    .describe("json: one object a line. pretty: for people. auto: pretty on a terminal, else json."),
+} as const;
+
+const schema = z.object(fields).superRefine((config, context) => {
+  if (!LOOPBACK.has(config.HOST) && config.AUTH !== "none") {
+    context.addIssue({
+      code: "custom",
+      path: ["HOST"],
+      message:
+        "is no loopback address, and without a login anyone who reaches it could write: set AUTH=none to allow that",
+    });
+  }
+});
+
+/** The validated configuration; keys are the environment variables, units are in their names. */
+export type Config = Readonly<z.output<typeof schema>>;
+
+/** A malformed environment. `lines` has one readable line for each variable that is wrong; no secret is in them. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly lines: string[]) {
+    super(lines.join("\n"));
+  }
+}
+
+/**
+ * Reads the configuration from an environment. An empty value counts as unset, as compose files and shells produce.
+ * @throws {ConfigError} when a value is malformed: all of them at once, a line each.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const given: Record<string, string> = {};
+  for (const name of Object.keys(fields)) {
+    const value = env[name];
+    if (value !== undefined && value !== "") given[name] = value;
+  }
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw new ConfigError(result.error.issues.map((issue) => line(String(issue.path[0]), issue.message, given)));
+}
+
+function line(name: string, message: string, given: Record<string, string>): string {
+  const value = given[name];
+  const shown = value === undefined || isSecret(name) ? "" : ` (it is ${JSON.stringify(value.slice(0, 80))})`;
+  return `${name}: ${message}${shown}`;
+}
+
+function isSecret(name: string): boolean {
+  const field = (fields as Record<string, z.ZodType>)[name];
+  return field?.meta()?.secret === true;
+}
+
+function isPostgresUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && (url.protocol === "postgres:" || url.protocol === "postgresql:") && url.hostname !== "";
+}
+
+/** One row of `--help` for each variable: its name, its default as text and what it means. */
+export function describeConfig(): { name: string; fallback: string; description: string }[] {
+  const defaults = schema.parse({}) as Record<string, unknown>;
+  return Object.entries(fields).map(([name, field]) => ({
+    name,
+    fallback: defaults[name] === undefined ? "unset" : String(defaults[name]),
+    description: field.description ?? "",
+  }));
+}
