@@ -1,0 +1,22 @@
+import type { Ambient } from "../ambient.ts";
+import type { Sql } from "../db/pool.ts";
+import type { IdempotentRequest } from "../idempotency/write.ts";
+
+/** What the CRM needs from outside. */
+export interface CrmDependencies {
+  readonly sql: Sql;
+  readonly ambient: Ambient;
+  /** Milliseconds for which an idempotency key is kept. */
+  readonly idempotencyTtlMs: number;
+  /** Told after each COMMIT that appended to the outbox; wakes the relay. */
+  committed(): void;
+}
+
+/** One write as its caller made it. */
+export interface WriteContext {
+  readonly tenantId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly traceparent: string;
+  readonly idempotency: IdempotentRequest | undefined;
+}

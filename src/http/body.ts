@@ -1,0 +1,42 @@
+import { isUtf8 } from "node:buffer";
+import type { MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { AppError } from "../errors.ts";
+
+/** Bytes of a request body at most. */
+export const MAX_BODY_BYTES = 1_048_576;
+
+const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
+
+/** Refuses a body that is not declared as JSON in UTF-8 (415), is over 1 MiB (413) or is not UTF-8 (400), before anything reads it. */
+export function jsonBody(): MiddlewareHandler[] {
+  return [requireJsonType, limitBody, requireUtf8];
+}
+
+const requireJsonType: MiddlewareHandler = async (c, next) => {
+  if (!JSON_TYPE.test(c.req.header("content-type") ?? "")) {
+    throw new AppError("unsupported-media-type", "The body must be JSON: send Content-Type: application/json", {
+      headers: { Accept: "application/json" },
+      faults: [{ header: "Content-Type", detail: "must be application/json, in UTF-8" }],
+    });
+  }
+  await next();
+};
+
+const limitBody: MiddlewareHandler = bodyLimit({
+  maxSize: MAX_BODY_BYTES,
+  onError: () => {
+    throw new AppError("body-too-large", `The body may have at most ${MAX_BODY_BYTES} bytes`, {
+      faults: [{ pointer: "#", detail: `is over ${MAX_BODY_BYTES} bytes` }],
+    });
+  },
+});
+
+const requireUtf8: MiddlewareHandler = async (c, next) => {
+  if (!isUtf8(await c.req.arrayBuffer())) {
+    throw new AppError("malformed-request", "The body is not valid UTF-8", {
+      faults: [{ pointer: "#", detail: "must be UTF-8" }],
+    });
+  }
+  await next();
+};
