@@ -32,3 +32,33 @@ const UNAVAILABLE = /^(08...|53...|57P0[1-5]|25006|CONNECTION_.*|CONNECT_TIMEOUT
 export function isUnavailable(error: unknown): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && UNAVAILABLE.test(error.code);
 }
+
+/** The database cannot be used; the message is one line that says why, without the password. */
+export class DatabaseError extends Error {
+  override readonly name = "DatabaseError";
+}
+
+/** Oldest server version supported, as `server_version_num` has it. */
+const MIN_SERVER_VERSION = 150_000;
+
+/**
+ * Makes sure that the database answers and is new enough, before anything is built on it.
+ * @throws {DatabaseError}
+ */
+export async function probe(sql: Sql): Promise<void> {
+  const { host, port, database } = sql.options;
+  const where = `${host.map((name, i) => `${name}:${port[i] ?? ""}`).join(",")}/${database}`;
+  let version: number;
+  try {
+    const [row] = await sql<{ version: string }[]>`select current_setting('server_version_num') as version`;
+    version = Number(row?.version);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message || error.name : String(error);
+    throw new DatabaseError(`DATABASE_URL: cannot use the database at ${where}: ${reason}`, { cause: error });
+  }
+  if (version < MIN_SERVER_VERSION) {
+    throw new DatabaseError(
+      `DATABASE_URL: the server at ${where} has version ${version / 10_000}; 15 or newer is needed`,
+    );
+  }
+}

@@ -9,7 +9,7 @@ export const MAX_BODY_BYTES = 1_048_576;
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /** Refuses a body that is not declared as JSON in UTF-8 (415), is over 1 MiB (413) or is not UTF-8 (400), before anything reads it. */
-export function jsonBody(): MiddlewareHandler[] {
+export function jsonBody(): [MiddlewareHandler, MiddlewareHandler, MiddlewareHandler] {
   return [requireJsonType, limitBody, requireUtf8];
 }
 

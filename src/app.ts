@@ -1,0 +1,183 @@
+import { resolve } from "node:path";
+import { version } from "../package.json";
+import { type Ambient, realAmbient } from "./ambient.ts";
+import type { Config } from "./config.ts";
+import { EmbeddedPostgres } from "./db/embedded/index.ts";
+import { migrate } from "./db/migrate.ts";
+import { createPool, probe, type Sql } from "./db/pool.ts";
+import { openSession } from "./db/session.ts";
+import { within } from "./deadline.ts";
+import type { Check } from "./http/health.ts";
+import { HttpServer } from "./http/server.ts";
+import { KeyPruner } from "./idempotency/prune.ts";
+import type { EventLog } from "./log/log.ts";
+import { MemoryLog } from "./log/memory.ts";
+import type { Logger } from "./metrics/logger.ts";
+import { loadAssets } from "./ops/index.ts";
+import { countUnpublished, Relay, selectPublished } from "./outbox/index.ts";
+import { createRoutes } from "./routes.ts";
+import { Hub } from "./stream/index.ts";
+
+/** Milliseconds that a readiness check waits for the database. */
+const CHECK_TIMEOUT_MS = 2_000;
+/** Rows read beyond what the in-process log keeps, so that a late commit with a low id leaves no hole at its beginning. */
+const RESTORE_MARGIN = 1_000;
+/** Milliseconds that PostgreSQL gets to stop even when the time is up: left running it would be a process left behind. */
+const POSTGRES_GRACE_MS = 1_000;
+/** Milliseconds kept back from the shutdown's time for what comes after the requests. */
+const AFTER_DRAIN_MS = 1_000;
+
+/** The whole server: parts are built and started in order, and stopped in reverse. */
+export class App {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #ambient: Ambient;
+  readonly #http: HttpServer;
+  /** What was started, to be stopped in reverse; each has a name for the log. */
+  readonly #started: { name: string; stop(): Promise<void>; graceMs: number }[] = [];
+  #hub: Hub | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(config: Config, logger: Logger, ambient: Ambient = realAmbient) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#ambient = ambient;
+    this.#http = new HttpServer(config.HOST, config.PORT);
+  }
+
+  /** Where the server can be reached. */
+  get url(): string {
+    return this.#http.url;
+  }
+
+  /**
+   * Starts all parts; resolves when the server is ready. When one fails, those before it are stopped again.
+   * @throws {ListenError | EmbeddedPostgresError | DatabaseError | MigrationError} with a message of one readable line
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Stops all parts: requests under way end, what is committed is published, streams are closed. Safe twice. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #start(): Promise<void> {
+    const config = this.#config;
+    this.#http.listen();
+    this.#onStop("port", () => this.#http.stop());
+    // Bundling takes its time in another process, so it runs beside the start of the database.
+    const assets = loadAssets();
+    assets.catch(() => {});
+
+    const databaseUrl = config.DATABASE_URL ?? (await this.#startEmbeddedPostgres());
+    const sql = createPool(databaseUrl, config.DATABASE_POOL, this.#logger);
+    this.#onStop("database pool", () => sql.end({ timeout: 1 }));
+    await probe(sql);
+    const applied = await migrate(sql);
+    if (applied.migrations.length + applied.functions.length > 0) this.#logger.info(applied, "migrations applied");
+
+    const log = await this.#startLog(sql);
+    const hub = await this.#startHub(log);
+    const relay = this.#startRelay(databaseUrl, log);
+    const pruner = new KeyPruner(sql, this.#logger);
+    pruner.start();
+    this.#onStop("key pruner", () => pruner.stop());
+
+    this.#http.open(
+      createRoutes({
+        logger: this.#logger,
+        ambient: this.#ambient,
+        hub,
+        assets: await assets,
+        crm: {
+          sql,
+          ambient: this.#ambient,
+          idempotencyTtlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
+          committed: () => relay.kick(),
+        },
+        health: { version, page: "/ops/crm-events", checks: () => this.#checks(sql, relay) },
+      }),
+    );
+  }
+
+  async #startEmbeddedPostgres(): Promise<string> {
+    const postgres = new EmbeddedPostgres({ dataDir: resolve(this.#config.DATA_DIR), log: this.#logger });
+    this.#onStop("embedded PostgreSQL", () => postgres.stop(), POSTGRES_GRACE_MS);
+    const { url, adopted, location } = await postgres.start();
+    this.#logger.info({ location, adopted }, "embedded PostgreSQL is up");
+    return url;
+  }
+
+  async #startLog(sql: Sql): Promise<EventLog> {
+    const { KAFKA_TOPIC: topic, KAFKA_PARTITIONS: partitions, LOG_RECORDS: capacity } = this.#config;
+    const log = new MemoryLog({ topic, partitions, capacity, now: () => this.#ambient.now().getTime() });
+    // The count first: what is published between the two is counted and not restored, which only leaves a gap.
+    const unrecorded = await countUnpublished(sql);
+    log.restore(await selectPublished(sql, capacity + RESTORE_MARGIN), unrecorded);
+    await log.start();
+    this.#onStop("event log", () => log.stop());
+    return log;
+  }
+
+  async #startHub(log: EventLog): Promise<Hub> {
+    const { STREAM_RING: ring, SSE_HEARTBEAT_MS: heartbeatMs, SSE_BUFFER_BYTES: bufferBytes } = this.#config;
+    const hub = new Hub({ log, logger: this.#logger, ring, heartbeatMs, bufferBytes });
+    this.#hub = hub;
+    this.#onStop("stream", () => hub.stop());
+    await hub.start();
+    return hub;
+  }
+
+  #startRelay(databaseUrl: string, log: EventLog): Relay {
+    const relay = new Relay({
+      openSession: (onLost) => openSession(databaseUrl, "aetherlink_relay", onLost),
+      log,
+      logger: this.#logger,
+      batch: this.#config.OUTBOX_BATCH,
+      pollMs: this.#config.OUTBOX_POLL_MS,
+    });
+    this.#onStop("relay", () => relay.stop());
+    relay.start();
+    return relay;
+  }
+
+  async #checks(sql: Sql, relay: Relay): Promise<Check[]> {
+    const answer = sql`select 1`.then(
+      () => "ok",
+      () => "unavailable",
+    );
+    const database = await within(CHECK_TIMEOUT_MS, answer);
+    return [
+      { name: "database", state: database, ok: database === "ok" },
+      { name: "relay", state: relay.state, ok: relay.state !== "stopped" },
+    ];
+  }
+
+  async #stop(): Promise<void> {
+    const deadline = performance.now() + this.#config.SHUTDOWN_TIMEOUT_MS;
+    // Streams never end by themselves; their clients come back once the server does.
+    this.#hub?.closeClients();
+    await this.#http.drain(deadline - Math.min(AFTER_DRAIN_MS, this.#config.SHUTDOWN_TIMEOUT_MS / 2));
+    for (const part of this.#started.toReversed()) {
+      const stopped = part
+        .stop()
+        .catch((error: unknown) => this.#logger.error({ err: error, part: part.name }, "a part did not stop"));
+      const ms = Math.max(part.graceMs, deadline - performance.now());
+      if ((await within(ms, stopped)) === "late")
+        this.#logger.warn({ part: part.name }, "a part was not stopped in time");
+    }
+  }
+
+  /** @param graceMs milliseconds that the part gets to stop even when the time is up */
+  #onStop(name: string, stop: () => Promise<void>, graceMs = 100): void {
+    this.#started.push({ name, stop, graceMs });
+  }
+}

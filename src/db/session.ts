@@ -1,0 +1,51 @@
+import postgres from "postgres";
+
+/** One connection that is one server session: what a session advisory lock needs. */
+export interface Session {
+  readonly sql: postgres.ReservedSql;
+  /** False once the connection is gone, and everything that hung on the session with it. It never comes back. */
+  readonly isOpen: boolean;
+  /** Ends the connection. Safe twice, never throws. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a session of its own beside the pool.
+ * @param role role to work as, by SET ROLE
+ * @param onLost told when the connection drops before `close`
+ */
+export async function openSession(url: string, role: "aetherlink_relay", onLost: () => void): Promise<Session> {
+  let isOpen = true;
+  const client = postgres(url, {
+    max: 1,
+    connect_timeout: 10,
+    fetch_types: false,
+    // The pool recycles connections after a while by default; this one must keep its lock.
+    max_lifetime: null,
+    connection: { application_name: "aetherlink-relay" },
+    onnotice: () => {},
+    onclose: () => {
+      const wasLost = isOpen;
+      isOpen = false;
+      if (wasLost) onLost();
+    },
+  });
+  const close = async () => {
+    isOpen = false;
+    await client.end({ timeout: 0 }).catch(() => {});
+  };
+  try {
+    const sql = await client.reserve();
+    await sql.unsafe(`set role ${role}`);
+    return {
+      sql,
+      get isOpen() {
+        return isOpen;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

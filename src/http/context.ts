@@ -1,0 +1,29 @@
+import { createMiddleware } from "hono/factory";
+import type { Ambient } from "../ambient.ts";
+import type { Logger } from "../metrics/logger.ts";
+import { continueTrace } from "../metrics/trace.ts";
+import type { AppEnv } from "./env.ts";
+
+const REQUEST_ID = /^[\w.:-]{1,64}$/;
+
+/**
+ * Gives each request its id (the caller's `X-Request-Id` where it is harmless), its trace and its logger, and logs one
+ * line when the response is ready.
+ */
+export function requestContext(logger: Logger, ambient: Ambient) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const began = performance.now();
+    const given = c.req.header("x-request-id");
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : ambient.newId();
+    const trace = continueTrace(c.req.header("traceparent"));
+    c.set("requestId", requestId);
+    c.set("trace", trace);
+    c.set("log", logger.child({ requestId, traceId: trace.traceId }));
+    await next();
+    c.header("X-Request-Id", requestId);
+    c.header("X-Content-Type-Options", "nosniff");
+    c.header("Referrer-Policy", "no-referrer");
+    const ms = Math.round((performance.now() - began) * 100) / 100;
+    c.var.log.info({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, "request");
+  });
+}

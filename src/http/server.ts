@@ -1,0 +1,94 @@
+import type { Server } from "bun";
+import type { Hono } from "hono";
+import type { AppEnv } from "./env.ts";
+
+/** The port cannot be had; the message is one line that names it and the variable. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** Milliseconds between looks at whether requests are still under way. */
+const DRAIN_POLL_MS = 5;
+/** Seconds of silence after which a connection is closed; streams are exempt. */
+const IDLE_TIMEOUT_S = 30;
+
+/**
+ * The port. It is taken before anything else starts, so that a second server says so at once, and answers 503 until
+ * `open` hands it the routes.
+ */
+export class HttpServer {
+  #server: Server<undefined> | undefined;
+  #app: Hono<AppEnv> | undefined;
+
+  constructor(
+    private readonly host: string,
+    private readonly port: number,
+  ) {}
+
+  /**
+   * Takes the port.
+   * @throws {ListenError} when it is taken or not allowed
+   */
+  listen(): void {
+    try {
+      this.#server = Bun.serve({
+        hostname: this.host,
+        port: this.port,
+        idleTimeout: IDLE_TIMEOUT_S,
+        development: false,
+        fetch: (request, server) => this.#app?.fetch(request, { server }) ?? notReady(request),
+      });
+    } catch (error) {
+      throw new ListenError(this.#explain(error), { cause: error });
+    }
+  }
+
+  /** Begins to serve the routes. */
+  open(app: Hono<AppEnv>): void {
+    this.#app = app;
+  }
+
+  /** Where the server can be reached, such as `http://localhost:9010`. */
+  get url(): string {
+    const host = this.host === "127.0.0.1" || this.host === "::1" ? "localhost" : this.host;
+    return `http://${host.includes(":") ? `[${host}]` : host}:${this.#server?.port ?? this.port}`;
+  }
+
+  /** Stops to accept and waits until the requests under way have ended, at most until `deadline` (performance.now). */
+  async drain(deadline: number): Promise<void> {
+    void this.#server?.stop();
+    while ((this.#server?.pendingRequests ?? 0) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
+  }
+
+  /** Closes whatever is still open. Safe twice. */
+  async stop(): Promise<void> {
+    await this.#server?.stop(true);
+    this.#server = undefined;
+    this.#app = undefined;
+  }
+
+  #explain(error: unknown): string {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EADDRINUSE")
+      return `PORT: ${this.port} on ${this.host} is already in use; stop what uses it or set PORT to another`;
+    if (code === "EACCES") return `PORT: ${this.port} may not be used by this user; set PORT to one above 1023`;
+    return `HOST: cannot listen on ${this.host}:${this.port}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** Alive, but nothing to serve yet or any more. */
+function notReady(request: Request): Response {
+  const path = new URL(request.url).pathname;
+  if (path === "/healthz/live") return Response.json({ status: "ok" });
+  const body = {
+    type: "urn:aetherlink:problem:unavailable",
+    title: "The service is not available right now",
+    status: 503,
+    detail: "The server is starting or stopping",
+    instance: path,
+  };
+  return new Response(JSON.stringify(body), {
+    status: 503,
+    headers: { "Content-Type": "application/problem+json", "Retry-After": "1", Connection: "close" },
+  });
+}

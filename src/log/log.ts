@@ -1,0 +1,62 @@
+import type { OffsetVector } from "./vector.ts";
+
+/** A record to write. */
+export interface OutgoingRecord {
+  /** Decides the partition: records of one key keep their order. */
+  readonly key: string;
+  /** UTF-8 text, for events JSON. */
+  readonly value: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Where a record went. */
+export interface RecordPosition {
+  readonly partition: number;
+  readonly offset: number;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+}
+
+/** A record as it is read. Key and value may be null: others may write to the topic too. */
+export interface LogRecord extends RecordPosition {
+  readonly topic: string;
+  readonly key: string | null;
+  readonly value: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The offsets that a partition can be read from: `low` is the oldest record kept, `high` the one that comes next. */
+export interface Watermarks {
+  readonly partition: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A reader asked for records that are gone, or that were never there. */
+export class OffsetOutOfRangeError extends Error {
+  override readonly name = "OffsetOutOfRangeError";
+}
+
+/**
+ * What the relay writes to and the hub reads from: a topic with partitions, offsets and a tail, as Kafka has them.
+ */
+export interface EventLog {
+  readonly topic: string;
+  /** Resolves when records can be written and read. */
+  start(): Promise<void>;
+  /** Flushes what was handed over, ends all readers. Safe twice. */
+  stop(): Promise<void>;
+  /**
+   * Appends records in the order given, each to the partition of its key.
+   * Resolves when all are as durable as the log makes them; rejects when any is not.
+   */
+  publish(records: readonly OutgoingRecord[]): Promise<RecordPosition[]>;
+  /** Watermarks of every partition, by number. */
+  watermarks(): Promise<Watermarks[]>;
+  /**
+   * Follows the log from an offset of each partition: batches of what is there, per partition in order; then one empty
+   * batch, which says that the end was reached; then what comes, until the signal aborts.
+   * The iteration throws OffsetOutOfRangeError when the offsets are not (or no longer) there.
+   */
+  read(from: OffsetVector, signal: AbortSignal): AsyncIterable<LogRecord[]>;
+}

@@ -1,0 +1,146 @@
+import { parseArgs } from "node:util";
+import { version } from "../package.json";
+import { App } from "./app.ts";
+import { ConfigError, describeConfig, readConfig } from "./config.ts";
+import { EmbeddedPostgresError } from "./db/embedded/index.ts";
+import { MigrationError, migrate } from "./db/migrate.ts";
+import { createPool, DatabaseError, probe } from "./db/pool.ts";
+import { ListenError } from "./http/server.ts";
+import { createLogger } from "./metrics/logger.ts";
+
+/** A command line that cannot be followed; the message is one readable line. */
+class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+const USAGE = `aetherlink ${version}: a multi-tenant CRM API whose every change becomes an event and is shown live
+
+Usage: aetherlink [command] [--help]
+
+Commands:
+  serve     start the server (the default)
+  migrate   bring the schema of DATABASE_URL up to date
+  version   print the version
+`;
+
+/** Milliseconds after the shutdown's own time at which the process ends whatever still hangs. */
+const KILL_MARGIN_MS = 500;
+
+/** The command line; nothing else reads argv. Resolves with the exit code, or never while the server runs. */
+async function main(argv: string[]): Promise<number> {
+  const { values, positionals } = readArguments(argv);
+  const [command = "serve", ...rest] = positionals;
+  if (rest.length > 0) throw new UsageError(`unknown argument ${rest[0]}; see aetherlink --help`);
+  if (values.help) return print(help(command));
+  if (values.version) return print(`${version}\n`);
+  switch (command) {
+    case "serve":
+      return await serve();
+    case "migrate":
+      return await migrateOnce();
+    case "version":
+      return print(`${version}\n`);
+    default:
+      throw new UsageError(`unknown command ${command}; there are serve, migrate and version, see aetherlink --help`);
+  }
+}
+
+function readArguments(argv: string[]) {
+  try {
+    return parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "v" } },
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error);
+    throw new UsageError(`${reason}; see aetherlink --help`);
+  }
+}
+
+/** Starts the server and stops it on SIGINT or SIGTERM; a second signal ends the process at once. */
+async function serve(): Promise<number> {
+  const config = readConfig();
+  const logger = createLogger(config.LOG_LEVEL, config.LOG_FORMAT);
+  const app = new App(config, logger);
+  const asked = Promise.withResolvers<void>();
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (++signals > 1) process.exit(1);
+    logger.info({ signal }, "stopping");
+    asked.resolve();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+
+  const began = performance.now();
+  const started = app.start();
+  // A signal while starting stops what has been started so far.
+  await Promise.race([started, asked.promise]);
+  if (signals === 0) {
+    logger.info({ url: app.url, ms: Math.round(performance.now() - began) }, "ready");
+    if (config.LOG_FORMAT !== "json") print(banner(app.url));
+    await asked.promise;
+  }
+  setTimeout(() => process.exit(1), config.SHUTDOWN_TIMEOUT_MS + KILL_MARGIN_MS).unref();
+  await started.catch(() => {});
+  await app.stop();
+  logger.info("stopped");
+  return 0;
+}
+
+async function migrateOnce(): Promise<number> {
+  const config = readConfig();
+  if (config.DATABASE_URL === undefined) {
+    throw new UsageError("DATABASE_URL: is not set; an embedded PostgreSQL is migrated when the server starts");
+  }
+  const sql = createPool(config.DATABASE_URL, 1, createLogger("silent", "json"));
+  try {
+    await probe(sql);
+    const { migrations, functions } = await migrate(sql);
+    const applied = [...migrations, ...functions.map((name) => `functions/${name}`)];
+    return print(applied.length === 0 ? "up to date\n" : applied.map((name) => `applied ${name}\n`).join(""));
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+function banner(url: string): string {
+  return `
+  AetherLink ${version} is ready.
+
+  Page     ${url}/ops/crm-events
+  Health   ${url}/
+  Stream   ${url}/crm-events
+
+  Send a first event:
+
+  curl -X POST ${url}/api/crm/jobs -H 'Content-Type: application/json' -H 'Idempotency-Key: test-key-123' \\
+    -H 'X-Tenant-Id: 12345678-1234-1234-1234-123456789012' -d '{"title": "Test Job", "status": "Open"}'
+
+`;
+}
+
+function help(command: string): string {
+  if (command !== "serve") return USAGE;
+  const rows = describeConfig().map((row) => `  ${row.name} (${row.fallback})\n      ${row.description}\n`);
+  return `${USAGE}\nEnvironment variables, with their defaults:\n\n${rows.join("")}`;
+}
+
+function print(text: string): 0 {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** Faults of whoever starts the program: they get their lines, not a stack trace. */
+function isReadable(error: unknown): error is Error {
+  const readable = [ConfigError, ListenError, EmbeddedPostgresError, DatabaseError, MigrationError, UsageError];
+  return readable.some((kind) => error instanceof kind);
+}
+
+try {
+  process.exit(await main(Bun.argv.slice(2)));
+} catch (error) {
+  process.stderr.write(isReadable(error) ? `${error.message}\n` : `${Bun.inspect(error)}\n`);
+  process.exit(1);
+}

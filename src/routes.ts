@@ -1,0 +1,38 @@
+import { Hono } from "hono";
+import type { Ambient } from "./ambient.ts";
+import { developmentIdentity } from "./auth/identity.ts";
+import type { CrmDependencies } from "./crm/context.ts";
+import { jobRoutes } from "./crm/jobs.routes.ts";
+import { requestContext } from "./http/context.ts";
+import type { AppEnv } from "./http/env.ts";
+import { notFound, onError } from "./http/errors.ts";
+import { type HealthDependencies, healthRoutes } from "./http/health.ts";
+import type { Logger } from "./metrics/logger.ts";
+import { type Assets, opsRoutes } from "./ops/index.ts";
+import { type Hub, streamRoutes } from "./stream/index.ts";
+
+export interface RouteDependencies {
+  readonly logger: Logger;
+  readonly ambient: Ambient;
+  readonly crm: CrmDependencies;
+  readonly hub: Hub;
+  readonly assets: Assets;
+  readonly health: HealthDependencies;
+}
+
+/** Every route and middleware of the server, in order. */
+export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  app.onError(onError);
+  app.notFound(notFound(app));
+  app.use(requestContext(deps.logger, deps.ambient));
+  app.route("/", healthRoutes(deps.health));
+  app.use("/api/crm/*", developmentIdentity());
+  app.route("/api/crm/jobs", jobRoutes(deps.crm));
+  app.route("/", streamRoutes(deps.hub));
+  app.route("/", opsRoutes({ snapshot: () => deps.hub.snapshot(PAGE_EVENTS), assets: deps.assets }));
+  return app;
+}
+
+/** Events that the page is rendered with. */
+const PAGE_EVENTS = 500;

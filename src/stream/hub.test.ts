@@ -1,0 +1,187 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import pino from "pino";
+import { SseReader } from "../../test/support/sse.ts";
+import { MemoryLog } from "../log/memory.ts";
+import { formatVector, parseVector } from "../log/vector.ts";
+import { Hub } from "./hub.ts";
+
+const parts: { stop(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const part of parts.splice(0).toReversed()) await part.stop();
+});
+
+const createLog = (capacity = 10_000) => {
+  const log = new MemoryLog({ topic: "test", partitions: 3, capacity, now: () => Date.now() });
+  parts.push(log);
+  return log;
+};
+
+async function startHub(log: MemoryLog, options: { ring?: number; bufferBytes?: number; heartbeatMs?: number } = {}) {
+  const logger = pino({ level: "silent" });
+  const hub = new Hub({ log, logger, ring: 500, heartbeatMs: 60_000, bufferBytes: 1_048_576, ...options });
+  parts.push(hub);
+  await hub.start();
+  return hub;
+}
+
+let made = 0;
+const outgoing = (n = 1, keys = 7) =>
+  Array.from({ length: n }, () => {
+    const i = made++;
+    return { key: `key-${i % keys}`, value: JSON.stringify({ i }), headers: { ce_id: `id-${i}` } };
+  });
+
+const seen = (reader: SseReader) => reader.frames.map((frame) => frame.value.i as number);
+const open = (hub: Hub, lastEventId?: string) =>
+  new SseReader(hub.open(lastEventId === undefined ? undefined : (parseVector(lastEventId) ?? "unknown")).body);
+
+/** Waits until the hub has read all that is in the log. */
+async function settled(hub: Hub, log: MemoryLog) {
+  const end = formatVector(new Map((await log.watermarks()).map(({ partition, high }) => [partition, high])));
+  while (hub.snapshot(0).lastEventId !== end) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("the hub", () => {
+  test("every client is sent the events that come after it connected, in order", async () => {
+    const log = createLog();
+    const hub = await startHub(log);
+    await log.publish(outgoing(3));
+    await settled(hub, log);
+    const readers = [open(hub), open(hub)];
+    const first = made;
+    await log.publish(outgoing(1));
+    await log.publish(outgoing(50));
+    for (const reader of readers) {
+      await reader.until(() => seen(reader).length >= 51);
+      expect(seen(reader)).toEqual(Array.from({ length: 51 }, (_, i) => first + i));
+    }
+  });
+
+  test("a client that resumes by any id it was given misses and repeats nothing", async () => {
+    const log = createLog();
+    const hub = await startHub(log);
+    const reader = open(hub);
+    await log.publish(outgoing(300));
+    await reader.until(() => seen(reader).length === 300);
+    for (const at of [0, 1, 150, 298, 299]) {
+      const resumed = open(hub, reader.events[at]?.id);
+      if (at < 299) await resumed.until(() => seen(resumed).length >= 299 - at);
+      expect(seen(resumed)).toEqual(seen(reader).slice(at + 1));
+      await resumed.close();
+    }
+  });
+
+  test("a client that is cut off again and again under load sees every event once and in order", async () => {
+    const log = createLog();
+    const hub = await startHub(log);
+    const first = made;
+    const got: number[] = [];
+    let lastEventId = formatVector(new Map([0, 1, 2].map((p) => [p, 0])));
+    const writing = (async () => {
+      for (let i = 0; i < 200; i++) {
+        await log.publish(outgoing(1 + (i % 9)));
+        if (i % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    const total = Array.from({ length: 200 }, (_, i) => 1 + (i % 9)).reduce((sum, n) => sum + n, 0);
+    while (got.length < total) {
+      const reader = open(hub, lastEventId);
+      await reader.until(() => seen(reader).length > 0);
+      got.push(...seen(reader));
+      lastEventId = reader.lastEventId;
+      await reader.close();
+    }
+    await writing;
+    expect(got).toEqual(got.map((_, i) => first + i));
+  });
+
+  test("a client whose position has left the ring is brought up from the log", async () => {
+    const log = createLog();
+    const hub = await startHub(log);
+    const first = made;
+    await log.publish(outgoing(3_000));
+    const reader = open(hub, "0:0,1:0,2:0");
+    await reader.until(() => seen(reader).length >= 3_000);
+    expect(new Set(seen(reader)).size).toBe(3_000);
+    expect(Math.min(...seen(reader))).toBe(first);
+    await log.publish(outgoing(1));
+    await reader.until(() => seen(reader).length === 3_001);
+  });
+
+  test("a client whose position has left the log is reset and given the newest 500", async () => {
+    const log = createLog(1_000);
+    const hub = await startHub(log);
+    for (let i = 0; i < 30; i++) await log.publish(outgoing(100));
+    const reader = open(hub, "0:0,1:0,2:0");
+    await reader.until(() => seen(reader).length >= 500);
+    expect(reader.events[0]?.type).toBe("reset");
+    expect(seen(reader)).toEqual(Array.from({ length: 500 }, (_, i) => made - 500 + i));
+  });
+
+  test.each(["nonsense", "0:999999,1:0,2:0"])(
+    "a client with the id %p, which this log never gave, is reset",
+    async (id) => {
+      const log = createLog();
+      const hub = await startHub(log);
+      await log.publish(outgoing(5));
+      const reader = open(hub, id);
+      await reader.until(() => seen(reader).length === 5);
+      expect(reader.events[0]?.type).toBe("reset");
+    },
+  );
+
+  test("an event that the relay had to send twice is shown once", async () => {
+    const log = createLog();
+    const hub = await startHub(log);
+    const reader = open(hub);
+    const batch = outgoing(10);
+    await log.publish(batch);
+    await log.publish(batch);
+    const last = outgoing(1);
+    await log.publish(last);
+    await reader.until(() => seen(reader).length >= 11);
+    expect(seen(reader)).toEqual([...batch, ...last].map((record) => JSON.parse(record.value).i));
+  });
+
+  test("a client that does not read is cut off, and the others do not notice", async () => {
+    const log = createLog();
+    const hub = await startHub(log, { bufferBytes: 65_536 });
+    const stuck = hub.open(undefined);
+    const reader = open(hub);
+    for (let i = 0; i < 20; i++) {
+      await log.publish(outgoing(100));
+      await reader.until(() => seen(reader).length === (i + 1) * 100);
+    }
+    expect(stuck.signal.aborted).toBe(true);
+    expect(hub.clientCount).toBe(1);
+  });
+
+  test("a new hub shows the newest events of the log, as many as its ring holds", async () => {
+    const log = createLog();
+    await log.publish(outgoing(2_000));
+    const hub = await startHub(log);
+    const { events, lastEventId, topic } = hub.snapshot(500);
+    expect(events).toHaveLength(500);
+    expect(topic).toBe("test");
+    const reader = open(hub, lastEventId);
+    const first = made;
+    await log.publish(outgoing(2));
+    await reader.until(() => seen(reader).length === 2);
+    expect(seen(reader)).toEqual([first, first + 1]);
+  });
+
+  test("clients get a heartbeat as a named event", async () => {
+    const hub = await startHub(createLog(), { heartbeatMs: 10 });
+    const reader = open(hub);
+    await reader.until(() => reader.events.some((event) => event.type === "heartbeat"));
+  });
+
+  test("stopping the hub ends every stream and leaves no client", async () => {
+    const hub = await startHub(createLog());
+    const readers = [open(hub), open(hub, "0:0,1:0,2:0")];
+    await hub.stop();
+    await Promise.all(readers.map((reader) => reader.end()));
+    expect(hub.clientCount).toBe(0);
+    await hub.stop();
+  });
+});

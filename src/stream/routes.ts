@@ -1,0 +1,31 @@
+import { Hono } from "hono";
+import { AppError } from "../errors.ts";
+import type { AppEnv } from "../http/env.ts";
+import { type OffsetVector, parseVector } from "../log/vector.ts";
+import type { Hub } from "./hub.ts";
+
+/** `GET /crm-events`: every event as a Server-Sent Event, resumed by `Last-Event-ID` (header, or `lastEventId` query). */
+export function streamRoutes(hub: Hub) {
+  return new Hono<AppEnv>().get("/crm-events", (c) => {
+    const headers = {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-store",
+      // nginx would collect frames into its buffer otherwise.
+      "X-Accel-Buffering": "no",
+    };
+    if (c.req.method === "HEAD") return c.body(null, 200, headers);
+    const position = readPosition(c.req.header("last-event-id"), c.req.query("lastEventId"));
+    // Bun ends a connection that was silent for its idle time-out; a stream at rest is silent between heartbeats.
+    c.env.server.timeout(c.req.raw, 0);
+    return c.body(hub.open(position).body, 200, headers);
+  });
+}
+
+/** The header counts first: a browser that reconnects sends it, and the query is still that of the first connect. */
+function readPosition(header: string | undefined, query: string | undefined): OffsetVector | "unknown" | undefined {
+  const text = header || query;
+  if (!text) return undefined;
+  // An id that we never wrote cannot be resumed from; an EventSource would give up for good on an error status.
+  if (text.length > 10_000) throw new AppError("malformed-request", "Last-Event-ID is too long");
+  return parseVector(text) ?? "unknown";
+}
