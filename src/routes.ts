@@ -5,7 +5,7 @@ import type { CrmDependencies } from "./crm/context.ts";
 import { jobRoutes } from "./crm/jobs.routes.ts";
 import { requestContext } from "./http/context.ts";
 import type { AppEnv } from "./http/env.ts";
-import { notFound, onError } from "./http/errors.ts";
+import { notFound, onError, refuseUnrouted } from "./http/errors.ts";
 import { type HealthDependencies, healthRoutes } from "./http/health.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { type Assets, opsRoutes } from "./ops/index.ts";
@@ -26,6 +26,7 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.onError(onError);
   app.notFound(notFound(app));
   app.use(requestContext(deps.logger, deps.ambient));
+  app.use(refuseUnrouted(app));
   app.route("/", healthRoutes(deps.health));
   app.use("/api/crm/*", developmentIdentity());
   app.route("/api/crm/jobs", jobRoutes(deps.crm));

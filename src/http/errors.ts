@@ -1,5 +1,7 @@
-import type { Context, Hono } from "hono";
+import type { Context, Hono, MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { matchedRoutes } from "hono/route";
+import { METHOD_NAME_ALL } from "hono/router";
 import { isUnavailable } from "../db/pool.ts";
 import { AppError } from "../errors.ts";
 import type { AppEnv } from "./env.ts";
@@ -35,6 +37,15 @@ function toAppError(error: unknown): AppError {
     );
   }
   return new AppError("internal", "Something went wrong here; the request id finds it in our logs");
+}
+
+/** Answers what no handler takes before any other middleware can find fault with it. */
+export function refuseUnrouted(app: Hono<AppEnv>): MiddlewareHandler<AppEnv> {
+  const refuse = notFound(app);
+  return async (c, next) => {
+    const isRouted = matchedRoutes(c).some((route) => route.method !== METHOD_NAME_ALL);
+    return isRouted ? await next() : refuse(c);
+  };
 }
 
 /** For a path without a handler for the method: 405 with Allow when there are others, OPTIONS answers with them, else 404. */

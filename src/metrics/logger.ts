@@ -10,7 +10,12 @@ export type Logger = pino.Logger;
  * @param format "json": one object a line; "pretty": for people; "auto": pretty on a terminal, else json
  */
 export function createLogger(level: string, format: "auto" | "json" | "pretty"): Logger {
-  const options: pino.LoggerOptions = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const options: pino.LoggerOptions = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  };
   const forPeople = format === "pretty" || (format === "auto" && process.stdout.isTTY === true);
   if (!forPeople) return pino(options, pino.destination({ fd: 1, sync: true }));
   // As a stream, not as a transport: a transport is a worker thread loaded by file name, which a compiled binary has not.
