@@ -27,6 +27,11 @@ const POSTGRES_GRACE_MS = 1_000;
 /** Milliseconds kept back from the shutdown's time for what comes after the requests. */
 const AFTER_DRAIN_MS = 1_000;
 
+/** The server was told to stop before it was up. */
+export class StoppedError extends Error {
+  override readonly name = "StoppedError";
+}
+
 /** The whole server: parts are built and started in order, and stopped in reverse. */
 export class App {
   readonly #config: Config;
@@ -63,7 +68,7 @@ export class App {
     }
   }
 
-  /** Stops all parts: requests under way end, what is committed is published, streams are closed. Safe twice. */
+  /** Stops all parts, also those of a start under way: requests under way end, what is committed is published, streams are closed. Safe twice. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -78,14 +83,19 @@ export class App {
     assets.catch(() => {});
 
     const databaseUrl = config.DATABASE_URL ?? (await this.#startEmbeddedPostgres());
+    this.#refuseWhenStopped();
     const sql = createPool(databaseUrl, config.DATABASE_POOL, this.#logger);
     this.#onStop("database pool", () => sql.end({ timeout: 1 }));
     await probe(sql);
     const applied = await migrate(sql);
     if (applied.migrations.length + applied.functions.length > 0) this.#logger.info(applied, "migrations applied");
 
+    this.#refuseWhenStopped();
     const log = await this.#startLog(sql);
+    this.#refuseWhenStopped();
     const hub = await this.#startHub(log);
+    const script = await assets;
+    this.#refuseWhenStopped();
     const relay = this.#startRelay(databaseUrl, log);
     const pruner = new KeyPruner(sql, this.#logger);
     pruner.start();
@@ -96,7 +106,7 @@ export class App {
         logger: this.#logger,
         ambient: this.#ambient,
         hub,
-        assets: await assets,
+        assets: script,
         crm: {
           sql,
           ambient: this.#ambient,
@@ -106,6 +116,11 @@ export class App {
         health: { version, page: "/ops/crm-events", checks: () => this.#checks(sql, relay) },
       }),
     );
+  }
+
+  /** Told to stop while starting: nothing more may be built, for nobody would stop it. */
+  #refuseWhenStopped(): void {
+    if (this.#stopped !== undefined) throw new StoppedError("stopped while starting");
   }
 
   async #startEmbeddedPostgres(): Promise<string> {

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { version } from "../package.json";
-import { App } from "./app.ts";
+import { App, StoppedError } from "./app.ts";
 import { ConfigError, describeConfig, readConfig } from "./config.ts";
 import { EmbeddedPostgresError } from "./db/embedded/index.ts";
 import { MigrationError, migrate } from "./db/migrate.ts";
@@ -74,8 +74,10 @@ async function serve(): Promise<number> {
   process.on("SIGTERM", onSignal);
 
   const began = performance.now();
-  const started = app.start();
   // A signal while starting stops what has been started so far.
+  const started = app.start().catch((error: unknown) => {
+    if (!(error instanceof StoppedError) && signals === 0) throw error;
+  });
   await Promise.race([started, asked.promise]);
   if (signals === 0) {
     logger.info({ url: app.url, ms: Math.round(performance.now() - began) }, "ready");
@@ -83,8 +85,8 @@ async function serve(): Promise<number> {
     await asked.promise;
   }
   setTimeout(() => process.exit(1), config.SHUTDOWN_TIMEOUT_MS + KILL_MARGIN_MS).unref();
-  await started.catch(() => {});
   await app.stop();
+  await started;
   logger.info("stopped");
   return 0;
 }

@@ -19,6 +19,7 @@ export function requestContext(logger: Logger, ambient: Ambient) {
     c.set("requestId", requestId);
     c.set("trace", trace);
     c.set("log", logger.child({ requestId, traceId: trace.traceId }));
+    c.var.log.debug({ method: c.req.method, path: c.req.path }, "request began");
     await next();
     c.header("X-Request-Id", requestId);
     c.header("X-Content-Type-Options", "nosniff");

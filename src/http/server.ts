@@ -36,6 +36,8 @@ export class HttpServer {
         port: this.port,
         idleTimeout: IDLE_TIMEOUT_S,
         development: false,
+        // Bun 1.4.5 shares the port between processes when `development` is false and this is not said.
+        reusePort: false,
         // Beyond its own limit Bun answers with an empty 413; ours (`body.ts`) says what is wrong and reads no further.
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
         fetch: (request, server) => this.#app?.fetch(request, { server }) ?? notReady(request),

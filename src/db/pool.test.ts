@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import pino from "pino";
+import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
+import { createPool, DatabaseError, isUnavailable, probe } from "./pool.ts";
+
+const logger = pino({ level: "silent" });
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(() => db.drop());
+
+describe("the pool", () => {
+  // porsager/postgres#1066, #1154, #1208: without our patch the first terminated transaction ends this very process.
+  test("survives backends that are terminated in the middle of transactions, and serves again", async () => {
+    const sql = createPool(db.url, 8, logger);
+    let [committed, interrupted] = [0, 0];
+    let isOver = false;
+    const unexpected: unknown[] = [];
+    const worker = async () => {
+      while (!isOver) {
+        try {
+          await sql.begin(async (tx) => {
+            await tx`select pg_sleep(0.001)`;
+            await Promise.all([tx`select 1`, tx`select 2`, tx`select 3`]);
+          });
+          committed++;
+        } catch (error) {
+          if (isUnavailable(error)) interrupted++;
+          else unexpected.push(error);
+        }
+      }
+    };
+    const workers = Array.from({ length: 8 }, worker);
+    for (let kills = 0; kills < 40; kills++) {
+      const before = committed;
+      await db.sql`
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and application_name = 'aetherlink'`;
+      while (committed < before + 5) await new Promise((resolve) => setImmediate(resolve));
+    }
+    isOver = true;
+    await Promise.all(workers);
+    await sql.end();
+    expect(unexpected).toEqual([]);
+    expect(interrupted).toBeGreaterThan(0);
+  }, 30_000);
+
+  // Without our patch postgres.js 3.4.9 never resolves this when fetch_types is false.
+  test("reserves a connection that has to be opened first", async () => {
+    const sql = createPool(db.url, 1, logger);
+    const reserved = await sql.reserve();
+    expect(await reserved`select 1 as one`).toMatchObject([{ one: 1 }]);
+    reserved.release();
+    await sql.end();
+  });
+
+  test.each([
+    ["postgres://nobody:s3cret@127.0.0.1:1/nowhere", "127.0.0.1:1/nowhere"],
+    ["postgres://nobody:s3cret@no-such-host.invalid/nowhere", "no-such-host.invalid:5432/nowhere"],
+  ])("probing %p fails with one line that says where, without the password", async (url, where) => {
+    const sql = createPool(url, 1, logger);
+    const failure = await probe(sql).catch((error: unknown) => error);
+    await sql.end();
+    if (!(failure instanceof DatabaseError)) throw new Error("it did not fail as it should");
+    expect(failure.message).toContain(where);
+    expect(failure.message).not.toContain("s3cret");
+    expect(failure.message).not.toContain("\n");
+  });
+
+  test("a wrong password is told as such", async () => {
+    const url = new URL(db.url);
+    url.password = "wrong";
+    const sql = createPool(url.href, 1, logger);
+    await expect(probe(sql)).rejects.toThrow("password authentication failed");
+    await sql.end();
+  });
+});

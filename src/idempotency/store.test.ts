@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
+import { pruneExpiredKeys } from "./prune.ts";
+import type { WriteRow } from "./write.ts";
+
+const TENANT = "aaaaaaaa-0000-4000-8000-000000000001";
+const NOW = new Date("2026-01-01T00:00:00Z");
+const inHours = (hours: number) => new Date(NOW.getTime() + hours * 3_600_000);
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(() => db.drop());
+
+/** begin_write, and finish_write with the given status where it says proceed: what every write function does. */
+async function write(
+  key: string,
+  body: string,
+  options: { at?: Date; status?: number; tenant?: string } = {},
+): Promise<WriteRow> {
+  const { at = NOW, status = 201, tenant = TENANT } = options;
+  const print = new Bun.CryptoHasher("sha256").update(body).digest();
+  return await db.sql.begin(async (tx) => {
+    const [row] = await tx<WriteRow[]>`select * from begin_write(${tenant}::uuid, ${key}, ${print}, ${at})`;
+    if (row === undefined) throw new Error("no row");
+    if (row.outcome !== "proceed") return row;
+    await tx`
+      select finish_write(${tenant}::uuid, ${key}, ${print}, 'POST', '/x', ${at}, ${new Date(at.getTime() + 86_400_000)},
+        ${status}::smallint, '{"Content-Type":"application/json"}'::json, ${`answer to ${body}`})`;
+    return { ...row, status, body: `answer to ${body}` };
+  });
+}
+
+describe("the idempotency store", () => {
+  test("gives the first response again for the same request", async () => {
+    expect(await write("same", "a")).toMatchObject({ outcome: "proceed" });
+    expect(await write("same", "a")).toMatchObject({
+      outcome: "replay",
+      status: 201,
+      body: "answer to a",
+      headers: { "Content-Type": "application/json" },
+    });
+  });
+
+  test("keeps a deterministic refusal as well", async () => {
+    await write("refused", "a", { status: 409 });
+    expect(await write("refused", "a")).toMatchObject({ outcome: "replay", status: 409 });
+  });
+
+  test("refuses a key that was used for another request", async () => {
+    await write("other", "a");
+    expect(await write("other", "b")).toMatchObject({ outcome: "mismatch" });
+  });
+
+  test("keeps the keys of tenants apart", async () => {
+    await write("shared", "a");
+    const other = "bbbbbbbb-0000-4000-8000-000000000002";
+    expect(await write("shared", "b", { tenant: other })).toMatchObject({ outcome: "proceed" });
+    expect(await write("shared", "a")).toMatchObject({ outcome: "replay", body: "answer to a" });
+  });
+
+  test("says busy, without waiting, while another transaction holds the key, and forgets it when that one fails", async () => {
+    const print = new Uint8Array(32);
+    await expect(
+      db.sql.begin(async (tx) => {
+        await tx`select * from begin_write(${TENANT}::uuid, 'busy', ${print}, ${NOW})`;
+        expect(await write("busy", "a")).toMatchObject({ outcome: "busy" });
+        throw new Error("failed");
+      }),
+    ).rejects.toThrow("failed");
+    expect(await write("busy", "a")).toMatchObject({ outcome: "proceed" });
+  });
+
+  test("takes a key as new once its 24 hours are over, whether it was pruned or not", async () => {
+    await write("old", "a");
+    expect(await write("old", "b", { at: inHours(23.9) })).toMatchObject({ outcome: "mismatch" });
+    expect(await write("old", "b", { at: inHours(24) })).toMatchObject({ outcome: "proceed" });
+    expect(await write("old", "b", { at: inHours(25) })).toMatchObject({ outcome: "replay", body: "answer to b" });
+  });
+
+  test("prunes expired keys in batches and leaves the others", async () => {
+    const past = new Date(Date.now() - 90_000_000);
+    for (let i = 0; i < 7; i++) await write(`past ${i}`, "a", { at: past });
+    await write("present", "a", { at: new Date() });
+    expect(await pruneExpiredKeys(db.sql, 3)).toBeGreaterThanOrEqual(7);
+    expect(await pruneExpiredKeys(db.sql, 3)).toBe(0);
+    const rest = await db.sql`select key from idempotency_keys where key like 'p%'`;
+    expect(rest).toMatchObject([{ key: "present" }]);
+  });
+});
