@@ -1,0 +1,10 @@
+import { OpsApp } from "./app.ts";
+import type { OpsData } from "./state.ts";
+
+// The browser's entry. The data block was written by our own server in the very response that named this script.
+const root = document.getElementById("ops");
+const state = document.getElementById("ops-state");
+if (root !== null && state !== null) {
+  const data: OpsData = JSON.parse(state.textContent);
+  new OpsApp(root, data).start();
+}

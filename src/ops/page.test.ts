@@ -1,0 +1,113 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { type Assets, loadAssets } from "./assets.ts";
+import { dataBlock, renderOpsPage } from "./page.ts";
+
+const assets: Assets = await loadAssets({ script: "" });
+
+function frame(offset: number, value: unknown, more: object = {}): string {
+  const rest = { timestamp: Date.UTC(2026, 10, 23, 7), key: "k", headers: {} };
+  return JSON.stringify({ topic: "aetherlink.events", partition: 0, offset, ...rest, value, ...more });
+}
+
+function created(title: string): object {
+  return { eventType: "JobCreated", tenantId: "12345678-1234-1234-1234-123456789012", data: { title, status: "Open" } };
+}
+
+function render(...events: string[]): string {
+  const snapshot = { topic: "aetherlink.events", events, lastEventId: "0:118" };
+  return renderOpsPage({ snapshot, assets, origin: "http://localhost:9010" });
+}
+
+/** Text of all elements that match, as a browser's parser finds them. */
+async function textOf(page: string, selector: string): Promise<string[]> {
+  const found: string[] = [];
+  const rewriter = new HTMLRewriter().on(selector, {
+    element: () => void found.push(""),
+    text: ({ text }) => void found.push((found.pop() ?? "") + text),
+  });
+  await rewriter.transform(new Response(page)).text();
+  return found;
+}
+
+const HOSTILE = [
+  "</script><script>alert(1)</script>",
+  "<img src=x onerror=alert(1)>",
+  "<!--<script>",
+  '"\' onmouseover=alert(1) x="',
+  "]]>&lt;&amp;",
+  "line\u2028and\u2029paragraph",
+];
+
+describe("the page", () => {
+  test("has the events in it, the newest on top, in UTC until the browser knows better", async () => {
+    const page = render(frame(116, created("First")), frame(117, created("Second")));
+    expect(await textOf(page, ".event .subject")).toEqual(["Second", "First"]);
+    expect(await textOf(page, ".event .clock")).toEqual(["07:00:00.000", "07:00:00.000"]);
+    expect(page).toContain('datetime="2026-11-23T07:00:00.000Z"');
+    expect(page).toContain("Time (UTC)");
+  });
+
+  test("without events says what to do, with the origin it was asked at", () => {
+    const page = render();
+    expect(page).toContain("No events yet");
+    expect(page).toContain("curl -X POST http://localhost:9010/api/crm/jobs");
+  });
+
+  test("names its script, style and icon, and has no other and nothing inline", () => {
+    const page = render(frame(0, created("x")));
+    const scripts = page.match(/<script[^>]*>/g);
+    expect(scripts).toEqual([
+      `<script type="module" src="${assets.script.path}">`,
+      '<script type="application/json" id="ops-state">',
+    ]);
+    expect(page).not.toMatch(/<style|\sstyle=|\son\w+=/i);
+  });
+
+  test.each(HOSTILE)("shows the title %j as text and nothing else", (title) => {
+    const [plain, hostile] = [render(frame(0, created("plain"))), render(frame(0, created(title)))];
+    const tags = (page: string) => page.replace(/"[^"]*"/g, '""').match(/<[a-z!/][^>]*>/gi) ?? [];
+    expect(tags(plain).length).toBeGreaterThan(20);
+    expect(tags(hostile)).toEqual(tags(plain));
+    expect(hostile).not.toMatch(/<img|alert\(1\)<\/script/);
+  });
+
+  test("shows what foreign producers wrote, and skips a frame that is no JSON", async () => {
+    const page = render(
+      frame(0, "plain text"),
+      frame(1, null),
+      "{broken",
+      frame(2, [1]),
+      frame(3, {}, { timestamp: -1 }),
+    );
+    expect(await textOf(page, ".event .badge")).toEqual(["Record", "Record", "Tombstone", "Record"]);
+    expect(page).toContain("no time");
+  });
+
+  test("cuts the JSON of a huge value", () => {
+    expect(render(frame(0, "x".repeat(200_000))).split("x".repeat(30_000)).length).toBeLessThan(10);
+    expect(render(frame(0, "x".repeat(200_000)))).toContain("more characters are not shown");
+  });
+});
+
+describe("the data block", () => {
+  test("gives the script the very events that were rendered, and where the stream goes on", async () => {
+    const [block] = await textOf(render(frame(7, created("x"))), "#ops-state");
+    expect(JSON.parse(block ?? "")).toEqual({
+      topic: "aetherlink.events",
+      lastEventId: "0:118",
+      origin: "http://localhost:9010",
+      events: [JSON.parse(frame(7, created("x")))],
+    });
+  });
+
+  test("is JSON without anything that could end or open an element, for all texts", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom(...HOSTILE)), (text) => {
+        const block = dataBlock({ text });
+        expect(block).not.toMatch(/[<\u2028\u2029]/);
+        expect(JSON.parse(block)).toEqual({ text });
+      }),
+    );
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, test } from "bun:test";
+import { loadAssets } from "./assets.ts";
+import { opsRoutes } from "./routes.ts";
+
+const assets = await loadAssets({ script: "console.log(1);" });
+const event = JSON.stringify({ topic: "t", partition: 0, offset: 0, timestamp: 0, key: "k", value: "hello" });
+const app = opsRoutes({ assets, snapshot: () => ({ topic: "t", events: [event], lastEventId: "0:1" }) });
+
+describe("GET /ops/crm-events", () => {
+  test("answers the page under a policy that allows nothing inline and nothing foreign", async () => {
+    const response = await app.request("http://localhost:9010/ops/crm-events");
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(response.headers.get("content-security-policy")).toBe(
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    );
+    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(await response.text()).toContain("hello");
+  });
+
+  test("is compressed for who asks", async () => {
+    const response = await app.request("/ops/crm-events", { headers: { "Accept-Encoding": "gzip" } });
+    expect(response.headers.get("content-encoding")).toBe("gzip");
+    expect(response.headers.get("vary")).toContain("Accept-Encoding");
+    expect(new TextDecoder().decode(Bun.gunzipSync(await response.arrayBuffer()))).toContain("hello");
+  });
+
+  test("asks for the snapshot each time", async () => {
+    let asked = 0;
+    const counting = opsRoutes({
+      assets,
+      snapshot: () => ({ topic: "t", events: [], lastEventId: `0:${++asked}` }),
+    });
+    expect(await (await counting.request("/ops/crm-events")).text()).toContain('"lastEventId":"0:1"');
+    expect(await (await counting.request("/ops/crm-events")).text()).toContain('"lastEventId":"0:2"');
+  });
+});
+
+describe("GET /assets", () => {
+  test.each(Object.values(assets))("serves $path for ever", async ({ path, type, body }) => {
+    const response = await app.request(path);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toBe(type);
+    expect(response.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+    expect(await response.text()).toBe(body);
+  });
+
+  test("answers 404 for any other name", async () => {
+    for (const path of ["/assets/ops-000000000000.js", "/assets/..%2Fpackage.json", "/assets/"])
+      for (const method of ["GET", "HEAD", "POST"]) expect((await app.request(path, { method })).status).toBe(404);
+  });
+});

@@ -1,0 +1,50 @@
+import { Hono } from "hono";
+import { compress } from "hono/compress";
+import type { Asset, Assets } from "./assets.ts";
+import { type OpsSnapshot, renderOpsPage } from "./page.ts";
+
+export interface OpsDependencies {
+  /** The newest events, up to 500, and where they end. */
+  snapshot(): OpsSnapshot;
+  readonly assets: Assets;
+}
+
+/** Everything from our own origin, nothing inline; `frame-ancestors` so that no other site can lay itself over the page. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const PAGE_HEADERS = {
+  "Content-Type": "text/html; charset=utf-8",
+  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  // It holds customers' data, and is out of date with the next event.
+  "Cache-Control": "no-store",
+};
+
+const ASSET_HEADERS = {
+  "X-Content-Type-Options": "nosniff",
+  // The name changes with the content.
+  "Cache-Control": "public, max-age=31536000, immutable",
+};
+
+/** `GET /ops/crm-events` and the files it loads, `GET /assets/…`. */
+export function opsRoutes(deps: OpsDependencies): Hono {
+  const app = new Hono().get("/ops/crm-events", compress(), (c) => {
+    const { origin } = new URL(c.req.url);
+    return c.body(renderOpsPage({ snapshot: deps.snapshot(), assets: deps.assets, origin }), 200, PAGE_HEADERS);
+  });
+  // A route each, so that any other name is what an unknown path is everywhere: 404, for every method.
+  for (const { path, type, body } of Object.values<Asset>({ ...deps.assets })) {
+    app.get(path, compress(), (c) => c.body(body, 200, { ...ASSET_HEADERS, "Content-Type": type }));
+  }
+  return app;
+}
