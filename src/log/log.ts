@@ -4,8 +4,8 @@ import type { OffsetVector } from "./vector.ts";
 export interface OutgoingRecord {
   /** Decides the partition: records of one key keep their order. */
   readonly key: string;
-  /** UTF-8 text, for events JSON. */
-  readonly value: string;
+  /** UTF-8 text, for events JSON; null is a tombstone. */
+  readonly value: string | null;
   readonly headers: Readonly<Record<string, string>>;
 }
 

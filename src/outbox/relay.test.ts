@@ -69,7 +69,7 @@ async function append(numbers: number[], aggregateId: string = crypto.randomUUID
   }
 }
 
-const numbers = (log: WatchedLog) => log.published.map((record) => JSON.parse(record.value).data.n as number);
+const numbers = (log: WatchedLog) => log.published.map((record) => JSON.parse(record.value ?? "").data.n as number);
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));

@@ -15,9 +15,10 @@ export interface HubOptions {
   readonly heartbeatMs: number;
   /** Bytes that may wait for one client. */
   readonly bufferBytes: number;
+  /** Milliseconds after which a client whose stream broke should come back. Default 1,000. */
+  readonly retryMs?: number;
 }
 
-/** Milliseconds after which a client whose stream broke should come back. */
 const RETRY_MS = 1_000;
 /** Pause before the log is read again after it failed. */
 const REREAD_MS = 500;
@@ -94,7 +95,7 @@ export class Hub {
       this.#live.delete(client);
     });
     const at = position ?? this.#ring.head;
-    client.send(encodePreamble(at === "unknown" ? undefined : formatVector(at), RETRY_MS));
+    client.send(encodePreamble(at === "unknown" ? undefined : formatVector(at), this.#options.retryMs ?? RETRY_MS));
     if (position === undefined) this.#live.add(client);
     else void this.#resume(client, position);
     return client;

@@ -1,5 +1,11 @@
 import { Hono } from "hono";
+import pino from "pino";
+import type { AppEnv } from "../../src/http/env.ts";
+import type { OutgoingRecord } from "../../src/log/log.ts";
+import { MemoryLog } from "../../src/log/memory.ts";
+import { formatVector } from "../../src/log/vector.ts";
 import { loadAssets, opsRoutes } from "../../src/ops/index.ts";
+import { Hub, streamRoutes } from "../../src/stream/index.ts";
 
 /** What a test says of an event; the rest is filled in. */
 export interface TestEvent {
@@ -26,62 +32,62 @@ export interface OpsServer {
   reset(): Promise<void>;
   /** Streams opened so far. */
   readonly streamsOpened: number;
+  /** Vector of next offsets: where the log ends. */
+  readonly position: string;
   stop(): Promise<void>;
 }
 
 /** Starts a server for the browser test, with `events` already in its log. */
 export async function startOpsServer(events: readonly TestEvent[] = []): Promise<OpsServer> {
-  const server = new FixtureServer();
-  for (const event of events) await server.publish(event);
+  const server = new LogServer();
   await server.start();
+  for (const event of events) await server.publish(event);
   return server;
 }
 
-const TOPIC = "aetherlink.events";
-const PARTITIONS = 3;
-const NEWEST = 500;
 /** Short, so that the test does not wait. */
 const RETRY_MS = 50;
 
-interface Entry {
-  readonly json: string;
-  /** Vector of next offsets behind this event. */
-  readonly id: string;
-}
-
-/** The page's routes beside a log and a stream that keep to the wire format and do no more. */
-class FixtureServer implements OpsServer {
+/** The page and the real stream on the in-process log, without the API and its database. */
+class LogServer implements OpsServer {
   streamsOpened = 0;
-  readonly #log: Entry[] = [];
-  readonly #next = Array.from({ length: PARTITIONS }, () => 0);
-  readonly #clients = new Set<ReadableStreamDefaultController<string>>();
+  #now = 0;
   #refuse = false;
+  #log = this.#createLog();
+  #hub = this.#createHub();
   #server: Bun.Server<undefined> | undefined;
 
   get url(): string {
     return `http://127.0.0.1:${this.#server?.port}`;
   }
 
+  get position(): string {
+    return this.#hub.snapshot(0).lastEventId;
+  }
+
   async start(): Promise<void> {
-    const app = new Hono();
     const assets = await loadAssets();
-    app.route("/", opsRoutes({ assets, snapshot: () => this.#snapshot() }));
-    app.get("/crm-events", (c) => this.#open(c.req.header("last-event-id") ?? c.req.query("lastEventId")));
-    this.#server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch: app.fetch });
+    await this.#hub.start();
+    const app = new Hono<AppEnv>();
+    app.route("/", opsRoutes({ assets, snapshot: () => this.#hub.snapshot(500) }));
+    app.use("/crm-events", async (_, next) => {
+      this.streamsOpened += 1;
+      return this.#refuse ? new Response("starting", { status: 503 }) : await next();
+    });
+    app.all("/crm-events", (c) => streamRoutes(this.#hub).fetch(c.req.raw, c.env));
+    const fetch = (request: Request, server: Bun.Server<undefined>) => app.fetch(request, { server });
+    this.#server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch });
   }
 
   async publish(event: TestEvent): Promise<void> {
-    const partition = this.#log.length % PARTITIONS;
-    const offset = this.#next[partition] ?? 0;
-    this.#next[partition] = offset + 1;
-    const entry = { json: JSON.stringify(frame(event, partition, offset)), id: this.#id() };
-    this.#log.push(entry);
-    for (const client of this.#clients) client.enqueue(encode(entry));
+    this.#now = event.timestamp ?? Date.now();
+    await this.#log.publish([record(event, this.#now)]);
+    const end = formatVector(new Map((await this.#log.watermarks()).map(({ partition, high }) => [partition, high])));
+    while (this.position !== end) await new Promise((resolve) => setImmediate(resolve));
   }
 
   async cutStreams(): Promise<void> {
-    for (const client of this.#clients) client.close();
-    this.#clients.clear();
+    this.#hub.closeClients();
   }
 
   refuseStreams(refuse: boolean): void {
@@ -89,56 +95,39 @@ class FixtureServer implements OpsServer {
   }
 
   async reset(): Promise<void> {
-    this.#log.length = 0;
-    this.#next.fill(0);
-    for (const client of this.#clients) client.enqueue(`event: reset\nid: ${this.#id()}\ndata: {}\n\n`);
+    const before = this.#hub;
+    this.#log = this.#createLog();
+    this.#hub = this.#createHub();
+    await this.#hub.start();
+    await before.stop();
   }
 
   async stop(): Promise<void> {
-    await this.cutStreams();
+    await this.#hub.stop();
+    await this.#log.stop();
     await this.#server?.stop(true);
   }
 
-  #id(): string {
-    return this.#next.map((offset, partition) => `${partition}:${offset}`).join(",");
+  #createLog(): MemoryLog {
+    return new MemoryLog({ topic: "aetherlink.events", partitions: 3, capacity: 10_000, now: () => this.#now });
   }
 
-  #snapshot() {
-    return { topic: TOPIC, events: this.#log.slice(-NEWEST).map(({ json }) => json), lastEventId: this.#id() };
-  }
-
-  #open(lastEventId: string | undefined): Response {
-    this.streamsOpened += 1;
-    if (this.#refuse) return new Response("starting", { status: 503 });
-    // As the real stream: without a position only what comes from now on.
-    const seen = this.#log.findLastIndex(({ id }) => id === lastEventId);
-    const missed = lastEventId === undefined ? [] : this.#log.slice(seen + 1);
-    let own: ReadableStreamDefaultController<string> | undefined;
-    const body = new ReadableStream<string>({
-      start: (controller) => {
-        own = controller;
-        controller.enqueue(`retry: ${RETRY_MS}\n\n`);
-        for (const entry of missed) controller.enqueue(encode(entry));
-        this.#clients.add(controller);
-      },
-      cancel: () => {
-        if (own !== undefined) this.#clients.delete(own);
-      },
-    });
-    return new Response(body.pipeThrough(new TextEncoderStream()), {
-      headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store" },
+  #createHub(): Hub {
+    const logger = pino({ level: "silent" });
+    return new Hub({
+      log: this.#log,
+      logger,
+      ring: 500,
+      heartbeatMs: 15_000,
+      bufferBytes: 1_048_576,
+      retryMs: RETRY_MS,
     });
   }
 }
 
-function encode({ id, json }: Entry): string {
-  return `id: ${id}\ndata: ${json}\n\n`;
-}
-
-function frame(event: TestEvent, partition: number, offset: number) {
+function record(event: TestEvent, timestamp: number): OutgoingRecord {
   const eventType = event.type ?? "JobCreated";
   const aggregateId = Bun.randomUUIDv7();
-  const timestamp = event.timestamp ?? Date.now();
   const value = {
     eventId: Bun.randomUUIDv7(),
     eventType,
@@ -149,14 +138,10 @@ function frame(event: TestEvent, partition: number, offset: number) {
     occurredAt: new Date(timestamp).toISOString(),
     data: { title: event.title ?? "Test Job", ...(event.status === undefined ? {} : { status: event.status }) },
   };
+  const written = "value" in event ? event.value : value;
   return {
-    kind: "domain_event",
-    topic: TOPIC,
-    partition,
-    offset,
-    timestamp,
     key: aggregateId,
-    value: "value" in event ? event.value : value,
+    value: written === null ? null : JSON.stringify(written),
     headers: { ce_id: value.eventId, ce_type: eventType, "content-type": "application/json" },
   };
 }
