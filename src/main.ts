@@ -58,7 +58,7 @@ function readArguments(argv: string[]) {
   }
 }
 
-/** Starts the server and stops it on SIGINT or SIGTERM; a second signal ends the process at once. */
+/** Starts the server and stops it on SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once. */
 async function serve(): Promise<number> {
   const config = readConfig();
   const logger = createLogger(config.LOG_LEVEL, config.LOG_FORMAT);
@@ -72,6 +72,8 @@ async function serve(): Promise<number> {
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  // The terminal was closed.
+  process.on("SIGHUP", onSignal);
 
   const began = performance.now();
   // A signal while starting stops what has been started so far.

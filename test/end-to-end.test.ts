@@ -19,7 +19,10 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const server of servers.splice(0)) if (server.process.exitCode === null) await server.stop();
+  for (const server of servers.splice(0)) {
+    const { exitCode, signalCode } = server.process;
+    if (exitCode === null && signalCode === null && (await server.stop()) !== 0) throw new Error(server.output);
+  }
   expect(await processesWith(folder)).toEqual([]);
   await rm(folder, { recursive: true, force: true });
 });
