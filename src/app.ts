@@ -76,7 +76,7 @@ export class App {
 
   async #start(): Promise<void> {
     const config = this.#config;
-    this.#http.listen();
+    await this.#http.listen();
     this.#onStop("port", () => this.#http.stop());
     // Bundling takes 0.2 s the first time, so it runs beside the start of the database.
     const assets = loadAssets();

@@ -15,14 +15,20 @@ class UsageError extends Error {
 
 const USAGE = `aetherlink ${version}: a multi-tenant CRM API whose every change becomes an event and is shown live
 
-Usage: aetherlink [command] [--help]
+Usage: aetherlink [command] [options]
 
 Commands:
   serve     start the server (the default)
   migrate   bring the schema of DATABASE_URL up to date
   version   print the version
+
+Options:
+  --with-parent   serve: stop when the process that started the server is gone, as bun run dev needs it
+  --help, -h      this text; with serve also every environment variable
 `;
 
+/** Milliseconds between looks at whether the parent process is still there. */
+const PARENT_POLL_MS = 200;
 /** Milliseconds after the shutdown's own time at which the process ends whatever still hangs. */
 const KILL_MARGIN_MS = 500;
 
@@ -35,7 +41,7 @@ async function main(argv: string[]): Promise<number> {
   if (values.version) return print(`${version}\n`);
   switch (command) {
     case "serve":
-      return await serve();
+      return await serve(values["with-parent"] === true);
     case "migrate":
       return await migrateOnce();
     case "version":
@@ -50,7 +56,11 @@ function readArguments(argv: string[]) {
     return parseArgs({
       args: argv,
       allowPositionals: true,
-      options: { help: { type: "boolean", short: "h" }, version: { type: "boolean", short: "v" } },
+      options: {
+        help: { type: "boolean", short: "h" },
+        version: { type: "boolean", short: "v" },
+        "with-parent": { type: "boolean" },
+      },
     });
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error);
@@ -58,18 +68,23 @@ function readArguments(argv: string[]) {
   }
 }
 
-/** Starts the server and stops it on SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once. */
-async function serve(): Promise<number> {
+/**
+ * Starts the server and stops it on SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once.
+ * @param withParent stop as well when the parent is gone: kill -9 of `bun run dev` would leave the server on its port
+ */
+async function serve(withParent: boolean): Promise<number> {
   const config = readConfig();
   const logger = createLogger(config.LOG_LEVEL, config.LOG_FORMAT);
   const app = new App(config, logger);
   const asked = Promise.withResolvers<void>();
   let signals = 0;
-  const onSignal = (signal: NodeJS.Signals) => {
+  const stop = (reason: string) => {
     if (++signals > 1) process.exit(1);
-    logger.info({ signal }, "stopping");
+    logger.info({ reason }, "stopping");
     asked.resolve();
   };
+  const onSignal = (signal: NodeJS.Signals) => stop(signal);
+  if (withParent) onParentGone(() => stop("the parent process is gone"));
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   // The terminal was closed.
@@ -91,6 +106,15 @@ async function serve(): Promise<number> {
   await started;
   logger.info("stopped");
   return 0;
+}
+
+function onParentGone(told: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    told();
+  }, PARENT_POLL_MS);
 }
 
 async function migrateOnce(): Promise<number> {

@@ -236,4 +236,16 @@ describe("bun run dev", () => {
     expect(await server.stop("SIGTERM")).toBe(0);
     expect(await processesWith(folder)).toEqual([]);
   });
+
+  test("kill -9 of bun run dev itself takes the server and PostgreSQL along, and the next start just works", async () => {
+    const command = [process.execPath, "run", "dev"];
+    const killed = await start({ command }).ready();
+    const port = new URL(killed.url).port;
+    await post(killed, "kept");
+    killed.process.kill("SIGKILL");
+    const next = await start({ command, env: { PORT: port } }).ready();
+    expect(await titles(next)).toEqual(["kept"]);
+    await killed.exited();
+    expect(killed.output).toContain('"msg":"stopped"');
+  });
 });

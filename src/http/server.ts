@@ -9,6 +9,9 @@ export class ListenError extends Error {
 
 /** Milliseconds between looks at whether requests are still under way. */
 const DRAIN_POLL_MS = 5;
+/** Milliseconds for which a taken port is tried again, and between two tries. */
+const RELEASE_MS = 1_000;
+const RELEASE_POLL_MS = 50;
 /** Seconds of silence after which a connection is closed; streams are exempt. */
 const IDLE_TIMEOUT_S = 30;
 
@@ -26,24 +29,21 @@ export class HttpServer {
   ) {}
 
   /**
-   * Takes the port.
-   * @throws {ListenError} when it is taken or not allowed
+   * Takes the port. One that is taken is tried again for a moment: a predecessor may just be letting go of it.
+   * @throws {ListenError} when it stays taken or is not allowed
    */
-  listen(): void {
-    try {
-      this.#server = Bun.serve({
-        hostname: this.host,
-        port: this.port,
-        idleTimeout: IDLE_TIMEOUT_S,
-        development: false,
-        // Bun 1.4.5 shares the port between processes when `development` is false and this is not said.
-        reusePort: false,
-        // Beyond its own limit Bun answers with an empty 413; ours (`body.ts`) says what is wrong and reads no further.
-        maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-        fetch: (request, server) => this.#app?.fetch(request, { server }) ?? notReady(request),
-      });
-    } catch (error) {
-      throw new ListenError(this.#explain(error), { cause: error });
+  async listen(): Promise<void> {
+    const deadline = performance.now() + RELEASE_MS;
+    for (;;) {
+      try {
+        this.#server = this.#serve();
+        return;
+      } catch (error) {
+        if (codeOf(error) !== "EADDRINUSE" || performance.now() > deadline) {
+          throw new ListenError(this.#explain(error), { cause: error });
+        }
+        await Bun.sleep(RELEASE_POLL_MS);
+      }
     }
   }
 
@@ -71,13 +71,31 @@ export class HttpServer {
     this.#app = undefined;
   }
 
+  #serve(): Server<undefined> {
+    return Bun.serve({
+      hostname: this.host,
+      port: this.port,
+      idleTimeout: IDLE_TIMEOUT_S,
+      development: false,
+      // Bun 1.4.5 shares the port between processes when `development` is false and this is not said.
+      reusePort: false,
+      // Beyond its own limit Bun answers with an empty 413; ours (`body.ts`) says what is wrong and reads no further.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      fetch: (request, server) => this.#app?.fetch(request, { server }) ?? notReady(request),
+    });
+  }
+
   #explain(error: unknown): string {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code === "EADDRINUSE")
       return `PORT: ${this.port} on ${this.host} is already in use; stop what uses it or set PORT to another`;
     if (code === "EACCES") return `PORT: ${this.port} may not be used by this user; set PORT to one above 1023`;
     return `HOST: cannot listen on ${this.host}:${this.port}: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 /** Alive, but nothing to serve yet or any more. */
