@@ -22,6 +22,8 @@ import { Hub } from "./stream/index.ts";
 const CHECK_TIMEOUT_MS = 2_000;
 /** Rows read beyond what the in-process log keeps, so that a late commit with a low id leaves no hole at its beginning. */
 const RESTORE_MARGIN = 1_000;
+/** Milliseconds that the start waits for the stream to hold the newest events. */
+const CATCH_UP_MS = 5_000;
 /** Milliseconds that PostgreSQL gets to stop even when the time is up: left running it would be a process left behind. */
 const POSTGRES_GRACE_MS = 1_000;
 /** Milliseconds kept back from the shutdown's time for what comes after the requests. */
@@ -113,7 +115,7 @@ export class App {
           idempotencyTtlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
           committed: () => relay.kick(),
         },
-        health: { version, page: "/ops/crm-events", checks: () => this.#checks(sql, relay) },
+        health: { version, page: "/ops/crm-events", checks: () => this.#checks(sql, relay, hub) },
       }),
     );
   }
@@ -147,7 +149,9 @@ export class App {
     const hub = new Hub({ log, logger: this.#logger, ring, heartbeatMs, bufferBytes });
     this.#hub = hub;
     this.#onStop("stream", () => hub.stop());
-    await hub.start();
+    hub.start();
+    // A log that is away must not keep the API from serving: then the stream begins later, and readiness says so.
+    await within(CATCH_UP_MS, hub.caughtUp);
     return hub;
   }
 
@@ -164,7 +168,7 @@ export class App {
     return relay;
   }
 
-  async #checks(sql: Sql, relay: Relay): Promise<Check[]> {
+  async #checks(sql: Sql, relay: Relay, hub: Hub): Promise<Check[]> {
     const answer = sql`select 1`.then(
       () => "ok",
       () => "unavailable",
@@ -173,6 +177,7 @@ export class App {
     return [
       { name: "database", state: database, ok: database === "ok" },
       { name: "relay", state: relay.state, ok: relay.state !== "stopped" },
+      { name: "stream", state: hub.isCaughtUp ? "live" : "catching up", ok: hub.isCaughtUp },
     ];
   }
 

@@ -23,7 +23,8 @@ beforeAll(async () => {
   sql = createPool(db.url, 4, logger);
   const log = new MemoryLog({ topic: "aetherlink.events", partitions: 3, capacity: 1_000, now: Date.now });
   hub = new Hub({ log, logger, ring: 500, heartbeatMs: 60_000, bufferBytes: 65_536 });
-  await hub.start();
+  hub.start();
+  await hub.caughtUp;
   app = createRoutes({
     logger,
     ambient: realAmbient,

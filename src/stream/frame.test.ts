@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { SseReader } from "../../test/support/sse.ts";
 import type { LogRecord } from "../log/log.ts";
-import { encodeFrame, encodePreamble } from "./frame.ts";
+import { encodeFrame, encodePosition, encodePreamble } from "./frame.ts";
 
 const record = (value: string | null, headers: Record<string, string> = {}): LogRecord => ({
   topic: "aetherlink.events",
@@ -47,8 +47,8 @@ test("whatever a record's value is, the frame is one event whose data is JSON wi
   );
 });
 
-test("the preamble sets the id and the retry time without dispatching an event", async () => {
-  const reader = await readAll(encodePreamble("0:5", 1_000));
+test("the preamble sets the retry time and the position sets the id, and neither dispatches an event", async () => {
+  const reader = await readAll(encodePreamble(1_000), encodePosition("0:5"));
   expect(reader.events).toEqual([]);
   expect(reader.lastEventId).toBe("0:5");
   expect(reader.retryMs).toBe(1_000);

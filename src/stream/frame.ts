@@ -46,13 +46,17 @@ export function encodeNamed(event: "heartbeat" | "reset", id: string | undefined
   return encoder.encode(`event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${data}\n\n`);
 }
 
+/** What a stream begins with: the pause before a reconnect, and bytes that make Bun send the response's headers. */
+export function encodePreamble(retryMs: number): Uint8Array {
+  return encoder.encode(`retry: ${retryMs}\n: aetherlink\n\n`);
+}
+
 /**
- * What a stream begins with: the pause before a reconnect, and an id without data, which dispatches nothing but is
- * remembered, so that a client which saw no event yet resumes from here as well.
- * @param id undefined when the client's position is not settled yet
+ * An id without data: dispatches nothing but is remembered, so that a client which saw no event yet resumes from here too.
+ * Not for a client that is still catching up: it would skip what it was not sent yet.
  */
-export function encodePreamble(id: string | undefined, retryMs: number): Uint8Array {
-  return encoder.encode(`retry: ${retryMs}\n: aetherlink\n${id === undefined ? "" : `id: ${id}\n`}\n`);
+export function encodePosition(id: string): Uint8Array {
+  return encoder.encode(`id: ${id}\n\n`);
 }
 
 /** The frame for a client at `position` (this event included): the shared bytes, unless the client's own vector differs. */

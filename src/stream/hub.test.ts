@@ -20,7 +20,8 @@ async function startHub(log: MemoryLog, options: { ring?: number; bufferBytes?: 
   const logger = pino({ level: "silent" });
   const hub = new Hub({ log, logger, ring: 500, heartbeatMs: 60_000, bufferBytes: 1_048_576, ...options });
   parts.push(hub);
-  await hub.start();
+  hub.start();
+  await hub.caughtUp;
   return hub;
 }
 
@@ -174,6 +175,36 @@ describe("the hub", () => {
     const hub = await startHub(createLog(), { heartbeatMs: 10 });
     const reader = open(hub);
     await reader.until(() => reader.events.some((event) => event.type === "heartbeat"));
+  });
+
+  test("a log that is away when the hub starts is waited for; streams opened meanwhile begin then", async () => {
+    class AwayLog extends MemoryLog {
+      isAway = true;
+      override async watermarks() {
+        if (this.isAway) throw new Error("away");
+        return await super.watermarks();
+      }
+    }
+    const log = new AwayLog({ topic: "test", partitions: 3, capacity: 1_000, now: () => Date.now() });
+    const hub = new Hub({
+      log,
+      logger: pino({ level: "silent" }),
+      ring: 500,
+      heartbeatMs: 60_000,
+      bufferBytes: 1_048_576,
+    });
+    parts.push(log, hub);
+    await log.publish(outgoing(3));
+    hub.start();
+    const [fresh, unknown] = [open(hub), open(hub, "nonsense")];
+    await fresh.until((reader) => reader.retryMs !== undefined);
+    expect(hub.isCaughtUp).toBe(false);
+    log.isAway = false;
+    await unknown.until((reader) => seen(reader).length === 3);
+    const first = made;
+    await log.publish(outgoing(1));
+    await fresh.until((reader) => seen(reader).length === 1);
+    expect(seen(fresh)).toEqual([first]);
   });
 
   test("stopping the hub ends every stream and leaves no client", async () => {

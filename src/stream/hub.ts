@@ -3,7 +3,7 @@ import { covers, formatVector, type OffsetVector } from "../log/vector.ts";
 import type { Logger } from "../metrics/logger.ts";
 import { catchUp } from "./catch-up.ts";
 import { Client } from "./client.ts";
-import { encodeFrame, encodeNamed, encodePreamble, type Frame, frameAt, joinChunks } from "./frame.ts";
+import { encodeFrame, encodeNamed, encodePosition, encodePreamble, type Frame, frameAt, joinChunks } from "./frame.ts";
 import { mergeByTime } from "./merge.ts";
 import { Ring } from "./ring.ts";
 
@@ -40,22 +40,28 @@ export class Hub {
   readonly #clients = new Set<Client>();
   #stop = new AbortController();
   #done: Promise<void> | undefined;
+  #caughtUp = Promise.withResolvers<void>();
   #heartbeat: Timer | undefined;
 
   constructor(options: HubOptions) {
     this.#options = options;
   }
 
-  /** Fills the ring from the log's tail; resolves when it has caught up. */
-  async start(): Promise<void> {
+  /** Starts to read in the background, from the log's tail; survives a log that is away. */
+  start(): void {
     if (this.#done !== undefined) return;
     this.#stop = new AbortController();
-    await this.#beginAtTail();
-    const caughtUp = Promise.withResolvers<void>();
-    this.#done = this.#run(caughtUp.resolve);
+    this.#done = this.#run();
     this.#heartbeat = setInterval(() => this.#beat(), this.#options.heartbeatMs);
-    await caughtUp.promise;
   }
+
+  /** Resolves when the ring holds the newest events. Streams that are opened before begin then. */
+  get caughtUp(): Promise<void> {
+    return this.#caughtUp.promise;
+  }
+
+  /** True once `caughtUp` has resolved. */
+  isCaughtUp = false;
 
   /** Ends all streams and stops reading. Safe twice. */
   async stop(): Promise<void> {
@@ -94,11 +100,21 @@ export class Hub {
       this.#clients.delete(client);
       this.#live.delete(client);
     });
-    const at = position ?? this.#ring.head;
-    client.send(encodePreamble(at === "unknown" ? undefined : formatVector(at), this.#options.retryMs ?? RETRY_MS));
-    if (position === undefined) this.#live.add(client);
-    else void this.#resume(client, position);
+    client.send(encodePreamble(this.#options.retryMs ?? RETRY_MS));
+    if (this.isCaughtUp) this.#begin(client, position);
+    else void this.caughtUp.then(() => this.#begin(client, position));
     return client;
+  }
+
+  /** From here on the client is sent events, in this very turn of the event loop if it only wants new ones. */
+  #begin(client: Client, position: OffsetVector | "unknown" | undefined): void {
+    if (client.signal.aborted) return;
+    if (position !== undefined) {
+      void this.#resume(client, position);
+      return;
+    }
+    client.send(encodePosition(formatVector(this.#ring.head)));
+    this.#live.add(client);
   }
 
   async #resume(client: Client, position: OffsetVector | "unknown"): Promise<void> {
@@ -120,31 +136,51 @@ export class Hub {
     }
   }
 
-  async #run(caughtUp: () => void): Promise<void> {
+  async #run(): Promise<void> {
+    let isPlaced = false;
     while (!this.#stop.signal.aborted) {
       try {
-        await this.#follow(caughtUp);
+        if (!isPlaced) await this.#beginAtTail();
+        isPlaced = true;
+        await this.#follow();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#options.logger.warn({ err: error }, "the event log could not be read, will try again");
         // Events between our position and the tail are gone, so no client can be given them: all begin anew.
-        if (error instanceof OffsetOutOfRangeError) await this.#beginAnew();
+        if (error instanceof OffsetOutOfRangeError) {
+          isPlaced = false;
+          this.closeClients();
+        }
       }
-      if (!this.#stop.signal.aborted) await Bun.sleep(REREAD_MS);
+      await this.#pause(REREAD_MS);
     }
   }
 
   /** Reads from where the ring stands: first what is there, in order of time over all partitions, then what comes. */
-  async #follow(caughtUp: () => void): Promise<void> {
+  async #follow(): Promise<void> {
     let backlog: LogRecord[] | undefined = [];
     for await (const batch of this.#options.log.read(new Map(this.#ring.head), this.#stop.signal)) {
-      if (backlog !== undefined && batch.length > 0) backlog.push(...batch);
-      else if (backlog !== undefined) {
+      if (backlog === undefined) this.#publish(batch);
+      else if (batch.length > 0) backlog.push(...batch);
+      else {
         this.#publish(mergeByTime(backlog));
         backlog = undefined;
-        caughtUp();
-      } else this.#publish(batch);
+        this.isCaughtUp = true;
+        this.#caughtUp.resolve();
+      }
     }
+  }
+
+  /** Waits, or until stop. */
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#stop;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const end = () => resolve();
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+    if (!signal.aborted) await promise;
+    signal.removeEventListener("abort", end);
+    clearTimeout(timer);
   }
 
   /** All that is due goes out as one chunk. What arrives meanwhile waits in the log and is the next chunk. */
@@ -188,10 +224,5 @@ export class Hub {
       ({ partition, low, high }) => [partition, Math.max(low, high - this.#options.ring)] as const,
     );
     this.#ring = new Ring(this.#options.ring, new Map(start));
-  }
-
-  async #beginAnew(): Promise<void> {
-    await this.#beginAtTail();
-    this.closeClients();
   }
 }

@@ -67,7 +67,8 @@ class LogServer implements OpsServer {
 
   async start(): Promise<void> {
     const assets = await loadAssets();
-    await this.#hub.start();
+    this.#hub.start();
+    await this.#hub.caughtUp;
     const app = new Hono<AppEnv>();
     app.route("/", opsRoutes({ assets, snapshot: () => this.#hub.snapshot(500) }));
     app.use("/crm-events", async (_, next) => {
@@ -98,7 +99,8 @@ class LogServer implements OpsServer {
     const before = this.#hub;
     this.#log = this.#createLog();
     this.#hub = this.#createHub();
-    await this.#hub.start();
+    this.#hub.start();
+    await this.#hub.caughtUp;
     await before.stop();
   }
 
