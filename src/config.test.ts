@@ -46,6 +46,26 @@ describe("configuration", () => {
     expect(readConfig({ HOST: "0.0.0.0", AUTH: "none" }).HOST).toBe("0.0.0.0");
   });
 
+  test("KAFKA_OPTIONS takes any property of librdkafka, and anything else is refused without printing it", () => {
+    expect(readConfig({ KAFKA_OPTIONS: '{"linger.ms":5,"client.id":"x"}' }).KAFKA_OPTIONS).toEqual({
+      "linger.ms": 5,
+      "client.id": "x",
+    });
+    for (const text of ["{", "[]", '"x"', '{"sasl.password":["s3cret"]}']) {
+      expect(linesOf({ KAFKA_OPTIONS: text })).toEqual([
+        'KAFKA_OPTIONS: must be a JSON object of librdkafka properties, such as {"linger.ms": 5}',
+      ]);
+    }
+  });
+
+  test("a login to Kafka without its mechanism is refused", () => {
+    expect(linesOf({ KAFKA_SECURITY_PROTOCOL: "sasl_ssl" })[0]).toStartWith("KAFKA_SASL_MECHANISM: is needed");
+  });
+
+  test.each(["localhost", "localhost:", ":9092", "a:1,", "a:1 b:2"])("KAFKA_BROKERS=%p is refused", (brokers) => {
+    expect(linesOf({ KAFKA_BROKERS: brokers })).toHaveLength(1);
+  });
+
   test("every variable has a description for --help", () => {
     for (const row of describeConfig()) expect(row.description.length).toBeGreaterThan(20);
   });

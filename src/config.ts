@@ -21,6 +21,8 @@ function integer(min: number, max: number, fallback: number) {
 const allowed = (values: readonly string[]) => ({ error: `must be one of ${values.join(", ")}` });
 
 const AUTH = ["development", "none"] as const;
+const SECURITY_PROTOCOLS = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] as const;
+const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const LOG_FORMATS = ["auto", "json", "pretty"] as const;
 
@@ -49,12 +51,51 @@ const fields = {
     .min(1)
     .default(".data")
     .describe("Folder of the embedded PostgreSQL, kept between runs. Unused when DATABASE_URL is set."),
+  KAFKA_BROKERS: z
+    .string()
+    .regex(/^[^\s,]+:\d{1,5}(,[^\s,]+:\d{1,5})*$/, "must be host:port, or several separated by commas")
+    .optional()
+    .describe("Kafka brokers to start from. Unset: an event log inside this process, for a single server."),
   KAFKA_TOPIC: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,249}$/, "must be 1 to 249 letters, digits, dots, underscores or hyphens")
     .default("aetherlink.events")
     .describe("Topic of the event log; with the in-process log it is the name shown."),
   KAFKA_PARTITIONS: integer(1, 1_000, 3).describe("Partitions of the topic when it is created here."),
+  KAFKA_REPLICATION_FACTOR: integer(0, 15, 0).describe(
+    "Replicas of the topic when it is created here; 0 is the brokers' own default.",
+  ),
+  KAFKA_GROUP: z
+    .string()
+    .min(1)
+    .default("crm-events-sse")
+    .describe("Consumer group under which the stream notes its position, so that Kafka's own tools show its lag."),
+  KAFKA_SECURITY_PROTOCOL: z
+    .enum(SECURITY_PROTOCOLS, allowed(SECURITY_PROTOCOLS))
+    .default("plaintext")
+    .describe("How brokers are spoken to: with TLS (ssl), a login (sasl), both or neither."),
+  KAFKA_SASL_MECHANISM: z
+    .enum(SASL_MECHANISMS, allowed(SASL_MECHANISMS))
+    .optional()
+    .describe("How the login is proven; needed with a sasl protocol."),
+  KAFKA_SASL_USERNAME: z.string().optional().describe("User name for PLAIN and SCRAM."),
+  KAFKA_SASL_PASSWORD: z.string().optional().meta({ secret: true }).describe("Password for PLAIN and SCRAM."),
+  KAFKA_SSL_CA: z
+    .string()
+    .optional()
+    .describe("File with the authority's certificate (PEM), when the system does not know it."),
+  KAFKA_OPTIONS: z
+    .string()
+    .transform(parseProperties)
+    .default({})
+    .meta({ secret: true })
+    .describe(
+      'Any properties of librdkafka as a JSON object, such as {"linger.ms": 5}; they go before the variables above.',
+    ),
+  LIBRDKAFKA_PATH: z
+    .string()
+    .optional()
+    .describe("Shared library of librdkafka to load. Unset: what bun run librdkafka compiled, else the system's."),
   LOG_RECORDS: integer(500, 1_000_000, 10_000).describe(
     "Records that the in-process event log keeps for resuming clients.",
   ),
@@ -91,7 +132,27 @@ const schema = z.object(fields).superRefine((config, context) => {
         "is no loopback address, and without a login anyone who reaches it could write: set AUTH=none to allow that",
     });
   }
+  if (config.KAFKA_SECURITY_PROTOCOL.startsWith("sasl") && config.KAFKA_SASL_MECHANISM === undefined) {
+    context.addIssue({
+      code: "custom",
+      path: ["KAFKA_SASL_MECHANISM"],
+      message: `is needed with KAFKA_SECURITY_PROTOCOL=${config.KAFKA_SECURITY_PROTOCOL}: one of ${SASL_MECHANISMS.join(", ")}`,
+    });
+  }
 });
+
+/** `{"linger.ms": 5}` as librdkafka's properties. */
+function parseProperties(text: string, context: z.RefinementCtx): Record<string, string | number | boolean> {
+  const rule = 'must be a JSON object of librdkafka properties, such as {"linger.ms": 5}';
+  try {
+    const parsed = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).safeParse(JSON.parse(text));
+    if (parsed.success) return parsed.data;
+  } catch {
+    // Answered below, like JSON that is no such object.
+  }
+  context.addIssue({ code: "custom", message: rule });
+  return {};
+}
 
 /** The validated configuration; keys are the environment variables, units are in their names. */
 export type Config = Readonly<z.output<typeof schema>>;
@@ -140,7 +201,12 @@ export function describeConfig(): { name: string; fallback: string; description:
   const defaults = schema.parse({}) as Record<string, unknown>;
   return Object.entries(fields).map(([name, field]) => ({
     name,
-    fallback: defaults[name] === undefined ? "unset" : String(defaults[name]),
+    fallback: showDefault(defaults[name]),
     description: field.description ?? "",
   }));
+}
+
+function showDefault(value: unknown): string {
+  if (value === undefined) return "unset";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

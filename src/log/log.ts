@@ -32,6 +32,11 @@ export interface Watermarks {
   readonly high: number;
 }
 
+export interface ReadOptions {
+  /** Note the reader's position in the log from time to time, where the log's own tools see it. It is not read back. */
+  readonly notePosition?: boolean;
+}
+
 /** A reader asked for records that are gone, or that were never there. */
 export class OffsetOutOfRangeError extends Error {
   override readonly name = "OffsetOutOfRangeError";
@@ -58,5 +63,5 @@ export interface EventLog {
    * batch, which says that the end was reached; then what comes, until the signal aborts.
    * The iteration throws OffsetOutOfRangeError when the offsets are not (or no longer) there.
    */
-  read(from: OffsetVector, signal: AbortSignal): AsyncIterable<LogRecord[]>;
+  read(from: OffsetVector, signal: AbortSignal, options?: ReadOptions): AsyncIterable<LogRecord[]>;
 }

@@ -159,7 +159,8 @@ export class Hub {
   /** Reads from where the ring stands: first what is there, in order of time over all partitions, then what comes. */
   async #follow(): Promise<void> {
     let backlog: LogRecord[] | undefined = [];
-    for await (const batch of this.#options.log.read(new Map(this.#ring.head), this.#stop.signal)) {
+    const from = new Map(this.#ring.head);
+    for await (const batch of this.#options.log.read(from, this.#stop.signal, { notePosition: true })) {
       if (backlog === undefined) this.#publish(batch);
       else if (batch.length > 0) backlog.push(...batch);
       else {

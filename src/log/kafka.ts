@@ -1,0 +1,242 @@
+import {
+  type Admin,
+  type ConsumedMessage,
+  Kafka,
+  KafkaError,
+  OffsetOutOfRangeError as KafkaOffsetOutOfRangeError,
+  type Library,
+  type Producer,
+  type Properties,
+} from "../kafka/index.ts";
+import type { Logger } from "../metrics/logger.ts";
+import {
+  type EventLog,
+  type LogRecord,
+  OffsetOutOfRangeError,
+  type OutgoingRecord,
+  type ReadOptions,
+  type RecordPosition,
+  type Watermarks,
+} from "./log.ts";
+import type { OffsetVector } from "./vector.ts";
+
+export interface KafkaLogOptions {
+  readonly library: Library;
+  /** librdkafka's properties, `bootstrap.servers` at least. */
+  readonly properties: Properties;
+  readonly topic: string;
+  /** Partitions and replicas of the topic when it has to be created; 0 replicas: the brokers' default. */
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** Consumer group under which a reader's position is noted. */
+  readonly group: string;
+  readonly logger: Logger;
+}
+
+/** Milliseconds between tries to find or create the topic. */
+const TOPIC_RETRY_MS = 1_000;
+/** Milliseconds that brokers get to answer one question. */
+const ANSWER_MS = 10_000;
+/** Milliseconds without a record after which a reader counts as having reached the end: a gap may stand at the very end. */
+const QUIET_MS = 1_000;
+/** Milliseconds between notes of a reader's position. */
+const COMMIT_INTERVAL_MS = 5_000;
+/** Milliseconds that stop waits for records under way. */
+const FLUSH_MS = 3_000;
+
+/** The event log in Kafka. Brokers that are away are waited for: neither start nor stop depends on them. */
+export class KafkaLog implements EventLog {
+  readonly topic: string;
+  readonly #options: KafkaLogOptions;
+  readonly #kafka: Kafka;
+  #producer: Producer | undefined;
+  #admin: Admin | undefined;
+  #topicIsThere = Promise.withResolvers<void>();
+  readonly #stop = new AbortController();
+
+  constructor(options: KafkaLogOptions) {
+    this.topic = options.topic;
+    this.#options = options;
+    const logger = {
+      debug: (message: string, extra?: object) => options.logger.debug(extra, message),
+      info: (message: string, extra?: object) => options.logger.info(extra, message),
+      warn: (message: string, extra?: object) => options.logger.warn(extra, message),
+      error: (message: string, extra?: object) => options.logger.error(extra, message),
+    };
+    this.#kafka = new Kafka({ ...options.properties, library: options.library, logger });
+    // Whoever waits for the topic hears of a stop; nobody waiting is no fault.
+    this.#topicIsThere.promise.catch(() => {});
+  }
+
+  /**
+   * Opens the clients; the topic is looked for, and created if it may be, in the background.
+   * @throws {ConfigError} for a property that librdkafka refuses
+   */
+  async start(): Promise<void> {
+    this.#producer = this.#kafka.producer();
+    this.#admin = this.#kafka.admin();
+    void this.#ensureTopic(this.#admin);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#topicIsThere.reject(new Error("the event log was stopped"));
+    await Promise.all([this.#producer?.close(FLUSH_MS), this.#admin?.close()]);
+  }
+
+  async publish(records: readonly OutgoingRecord[]): Promise<RecordPosition[]> {
+    await this.#topicIsThere.promise;
+    const results = (await this.#producer?.sendBatch(this.topic, records)) ?? [];
+    return results.map((result) => {
+      if (result instanceof KafkaError) throw result;
+      return result;
+    });
+  }
+
+  async watermarks(): Promise<Watermarks[]> {
+    await this.#topicIsThere.promise;
+    return (await this.#admin?.fetchTopicOffsets(this.topic, ANSWER_MS)) ?? [];
+  }
+
+  async *read(from: OffsetVector, signal: AbortSignal, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
+    const ends = new Map((await this.watermarks()).map(({ partition, high }) => [partition, high]));
+    const consumer = this.#kafka.consumer({ "group.id": this.#options.group });
+    const close = () => void consumer.close();
+    signal.addEventListener("abort", close);
+    this.#stop.signal.addEventListener("abort", close);
+    const commits = options.notePosition
+      ? setInterval(() => this.#note(consumer.commitOffsets()), COMMIT_INTERVAL_MS)
+      : undefined;
+    try {
+      if (signal.aborted || this.#stop.signal.aborted) return;
+      const places = [...ends.keys()].map((partition) => ({
+        topic: this.topic,
+        partition,
+        offset: from.get(partition) ?? 0,
+      }));
+      consumer.assign(places);
+      yield* followed(consumer.batches(), missing(from, ends));
+    } catch (error) {
+      if (!(error instanceof KafkaOffsetOutOfRangeError)) throw error;
+      throw new OffsetOutOfRangeError(error.message, { cause: error });
+    } finally {
+      clearInterval(commits);
+      signal.removeEventListener("abort", close);
+      this.#stop.signal.removeEventListener("abort", close);
+      await consumer.close();
+    }
+  }
+
+  /** Until the topic is there: look, create, try again. What stands in the way is said once each time it changes. */
+  async #ensureTopic(admin: Admin): Promise<void> {
+    const { partitions, replicationFactor } = this.#options;
+    let said = "";
+    while (!this.#stop.signal.aborted) {
+      try {
+        const isNew = await createIfMissing(admin, this.topic, partitions, replicationFactor);
+        if (isNew) this.#options.logger.info({ topic: this.topic, partitions }, "topic created");
+        return this.#topicIsThere.resolve();
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        const reason = error instanceof Error ? error.message : String(error);
+        if (reason !== said) this.#options.logger.error({ topic: this.topic, reason }, this.#advice());
+        said = reason;
+        await Bun.sleep(TOPIC_RETRY_MS);
+      }
+    }
+  }
+
+  #advice(): string {
+    const { partitions, replicationFactor } = this.#options;
+    const replicas = replicationFactor > 0 ? ` --replication-factor ${replicationFactor}` : "";
+    return (
+      `the topic is not there and could not be created, will try again; if we may not create it, run: ` +
+      `kafka-topics.sh --create --topic ${this.topic} --partitions ${partitions}${replicas} --bootstrap-server …`
+    );
+  }
+
+  /** The position is for people to look at: one that could not be noted is noted with the next. */
+  #note(noted: Promise<void>): void {
+    noted.catch((error: unknown) =>
+      this.#options.logger.debug({ err: error }, "the stream's position could not be noted"),
+    );
+  }
+}
+
+/** Partitions in which a reader that begins at `from` has something to read, with the offset that it has to pass. */
+function missing(from: OffsetVector, ends: OffsetVector): Map<number, number> {
+  return new Map([...ends].filter(([partition, end]) => (from.get(partition) ?? 0) < end));
+}
+
+/** Records as they come; one empty batch when nothing is missing any more, or when nothing came for a while. */
+async function* followed(
+  batches: AsyncGenerator<ConsumedMessage[]>,
+  missing: Map<number, number>,
+): AsyncGenerator<LogRecord[]> {
+  let next = batches.next();
+  for (let reachedEnd = false; ; ) {
+    if (!reachedEnd && (missing.size === 0 || (await isQuiet(next)))) {
+      reachedEnd = true;
+      yield [];
+    }
+    const { done, value } = await next;
+    if (done) return;
+    // Asked for at once, so that reading goes on while this batch is worked on.
+    next = batches.next();
+    next.catch(() => {});
+    const records = value.map(toRecord);
+    for (const { partition, offset } of records)
+      if (offset + 1 >= (missing.get(partition) ?? 0)) missing.delete(partition);
+    yield records;
+  }
+}
+
+async function isQuiet(next: Promise<unknown>): Promise<boolean> {
+  const quiet = Promise.withResolvers<true>();
+  const timer = setTimeout(() => quiet.resolve(true), QUIET_MS);
+  try {
+    return await Promise.race([next.then(() => false), quiet.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @returns true when it was created now */
+async function createIfMissing(
+  admin: Admin,
+  topic: string,
+  partitions: number,
+  replicationFactor: number,
+): Promise<boolean> {
+  const missing = await admin.fetchTopicMetadata({ topics: [topic], timeout: ANSWER_MS }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (missing === undefined) return false;
+  if (!(missing instanceof KafkaError) || !UNKNOWN_TOPIC.has(missing.code)) throw missing;
+  const config = { topic, numPartitions: partitions, ...(replicationFactor > 0 ? { replicationFactor } : {}) };
+  return await admin.createTopics({ topics: [config], timeout: ANSWER_MS });
+}
+
+/** UNKNOWN_TOPIC_OR_PART of the broker, and librdkafka's own UNKNOWN_TOPIC. */
+const UNKNOWN_TOPIC = new Set([3, -188]);
+
+const decoder = new TextDecoder();
+
+function toRecord(message: ConsumedMessage): LogRecord {
+  const { topic, partition, offset, timestamp } = message;
+  const headers = Object.entries(message.headers).map(([name, value]) => {
+    // Of a header given more than once the last counts, as in Kafka's own `lastHeader`.
+    const last = Array.isArray(value) ? value.at(-1) : value;
+    return [name, last ? decoder.decode(last) : ""] as const;
+  });
+  return {
+    topic,
+    partition,
+    offset,
+    timestamp,
+    key: message.key && decoder.decode(message.key),
+    value: message.value && decoder.decode(message.value),
+    headers: Object.fromEntries(headers),
+  };
+}
