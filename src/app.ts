@@ -11,7 +11,7 @@ import type { Check } from "./http/health.ts";
 import { HttpServer } from "./http/server.ts";
 import { KeyPruner } from "./idempotency/prune.ts";
 import type { EventLog } from "./log/log.ts";
-import { MemoryLog } from "./log/memory.ts";
+import { openLog } from "./log/open.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { loadAssets } from "./ops/index.ts";
 import { countUnpublished, Relay, selectPublished } from "./outbox/index.ts";
@@ -24,6 +24,8 @@ const CHECK_TIMEOUT_MS = 2_000;
 const RESTORE_MARGIN = 1_000;
 /** Milliseconds that the start waits for the stream to hold the newest events. */
 const CATCH_UP_MS = 5_000;
+/** Milliseconds that the event log gets to stop even when the time is up, for its clients to be freed. */
+const LOG_GRACE_MS = 200;
 /** Milliseconds that PostgreSQL gets to stop even when the time is up: left running it would be a process left behind. */
 const POSTGRES_GRACE_MS = 1_000;
 /** Milliseconds kept back from the shutdown's time for what comes after the requests. */
@@ -134,13 +136,13 @@ export class App {
   }
 
   async #startLog(sql: Sql): Promise<EventLog> {
-    const { KAFKA_TOPIC: topic, KAFKA_PARTITIONS: partitions, LOG_RECORDS: capacity } = this.#config;
-    const log = new MemoryLog({ topic, partitions, capacity, now: () => this.#ambient.now().getTime() });
-    // The count first: what is published between the two is counted and not restored, which only leaves a gap.
-    const unrecorded = await countUnpublished(sql);
-    log.restore(await selectPublished(sql, capacity + RESTORE_MARGIN), unrecorded);
+    const log = await openLog(this.#config, this.#logger, async (memory) => {
+      // The count first: what is published between the two is counted and not restored, which only leaves a gap.
+      const unrecorded = await countUnpublished(sql);
+      memory.restore(await selectPublished(sql, this.#config.LOG_RECORDS + RESTORE_MARGIN), unrecorded);
+    });
+    this.#onStop("event log", () => log.stop(), LOG_GRACE_MS);
     await log.start();
-    this.#onStop("event log", () => log.stop());
     return log;
   }
 

@@ -6,6 +6,8 @@ import { EmbeddedPostgresError } from "./db/embedded/index.ts";
 import { MigrationError, migrate } from "./db/migrate.ts";
 import { createPool, DatabaseError, probe } from "./db/pool.ts";
 import { ListenError } from "./http/server.ts";
+import { describeLibrary, ConfigError as KafkaConfigError, LibraryNotFoundError } from "./kafka/index.ts";
+import { configuredLibrary } from "./log/open.ts";
 import { createLogger } from "./metrics/logger.ts";
 
 /** A command line that cannot be followed; the message is one readable line. */
@@ -20,6 +22,7 @@ Usage: aetherlink [command] [options]
 Commands:
   serve     start the server (the default)
   migrate   bring the schema of DATABASE_URL up to date
+  doctor    say which librdkafka is used for Kafka, its version and built-in features
   version   print the version
 
 Options:
@@ -44,10 +47,14 @@ async function main(argv: string[]): Promise<number> {
       return await serve(values["with-parent"] === true);
     case "migrate":
       return await migrateOnce();
+    case "doctor":
+      return doctor();
     case "version":
       return print(`${version}\n`);
     default:
-      throw new UsageError(`unknown command ${command}; there are serve, migrate and version, see aetherlink --help`);
+      throw new UsageError(
+        `unknown command ${command}; there are serve, migrate, doctor and version, see aetherlink --help`,
+      );
   }
 }
 
@@ -133,6 +140,12 @@ async function migrateOnce(): Promise<number> {
   }
 }
 
+/** Without a library the one line that says how to get one is the answer, with exit code 1. */
+function doctor(): number {
+  const { path, source, version: librdkafka, features } = describeLibrary(configuredLibrary(readConfig()));
+  return print(`librdkafka ${librdkafka}\n  loaded from  ${path} (${source})\n  features     ${features.join(", ")}\n`);
+}
+
 function banner(url: string): string {
   return `
   AetherLink ${version} is ready.
@@ -162,7 +175,16 @@ function print(text: string): 0 {
 
 /** Faults of whoever starts the program: they get their lines, not a stack trace. */
 function isReadable(error: unknown): error is Error {
-  const readable = [ConfigError, ListenError, EmbeddedPostgresError, DatabaseError, MigrationError, UsageError];
+  const readable = [
+    ConfigError,
+    ListenError,
+    EmbeddedPostgresError,
+    DatabaseError,
+    MigrationError,
+    LibraryNotFoundError,
+    KafkaConfigError,
+    UsageError,
+  ];
   return readable.some((kind) => error instanceof kind);
 }
 

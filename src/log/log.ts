@@ -13,7 +13,7 @@ export interface OutgoingRecord {
 export interface RecordPosition {
   readonly partition: number;
   readonly offset: number;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, or -1 when the broker did not say. */
   readonly timestamp: number;
 }
 

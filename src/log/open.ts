@@ -1,0 +1,53 @@
+import type { Config } from "../config.ts";
+import { type Library, loadLibrary, type Properties } from "../kafka/index.ts";
+import type { Logger } from "../metrics/logger.ts";
+import { KafkaLog } from "./kafka.ts";
+import type { EventLog } from "./log.ts";
+import { MemoryLog } from "./memory.ts";
+
+/**
+ * The event log that the configuration asks for, not started: in Kafka with KAFKA_BROKERS, else in this process.
+ * @param restore refills the in-process log with what an earlier process published
+ * @throws {LibraryNotFoundError} for Kafka without librdkafka; its one line names the ways to get it
+ */
+export async function openLog(
+  config: Config,
+  logger: Logger,
+  restore: (log: MemoryLog) => Promise<void>,
+): Promise<EventLog> {
+  const { KAFKA_TOPIC: topic, KAFKA_PARTITIONS: partitions } = config;
+  if (config.KAFKA_BROKERS === undefined) {
+    const log = new MemoryLog({ topic, partitions, capacity: config.LOG_RECORDS, now: Date.now });
+    await restore(log);
+    return log;
+  }
+  return new KafkaLog({
+    library: configuredLibrary(config),
+    properties: kafkaProperties(config),
+    topic,
+    partitions,
+    replicationFactor: config.KAFKA_REPLICATION_FACTOR,
+    group: config.KAFKA_GROUP,
+    logger,
+  });
+}
+
+/** Loads librdkafka from where the configuration says. Throws LibraryNotFoundError. */
+export function configuredLibrary(config: Config): Library {
+  return loadLibrary({ path: config.LIBRDKAFKA_PATH });
+}
+
+/** librdkafka's properties from the named variables; KAFKA_OPTIONS go before them. */
+export function kafkaProperties(config: Config): Properties {
+  const named: Record<string, string | undefined> = {
+    "bootstrap.servers": config.KAFKA_BROKERS,
+    "client.id": "aetherlink",
+    "security.protocol": config.KAFKA_SECURITY_PROTOCOL,
+    "sasl.mechanism": config.KAFKA_SASL_MECHANISM,
+    "sasl.username": config.KAFKA_SASL_USERNAME,
+    "sasl.password": config.KAFKA_SASL_PASSWORD,
+    "ssl.ca.location": config.KAFKA_SSL_CA,
+  };
+  const given = Object.entries(named).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(given), ...config.KAFKA_OPTIONS };
+}
