@@ -152,7 +152,7 @@ export class Handle {
     const rk = this.K.rd_kafka_new(this.kind === "producer" ? 0 : 1, conf, why, why.length);
     if (rk !== null) return rk; // it owns conf now
     this.K.rd_kafka_conf_destroy(conf);
-    throw new ConfigError(Code.INVALID_ARG, "ERR__INVALID_ARG", this.redact(text(why)));
+    throw new ConfigError(Code.INVALID_ARG, "ERR__INVALID_ARG", `librdkafka: ${this.redact(text(why))}`);
   }
 
   #onWake(): void {
