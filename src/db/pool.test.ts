@@ -21,8 +21,15 @@ describe("the pool", () => {
       while (!isOver) {
         try {
           await sql.begin(async (tx) => {
-            await tx`select pg_sleep(0.001)`;
-            await Promise.all([tx`select 1`, tx`select 2`, tx`select 3`]);
+            const pid = async (n: number) => {
+              const [row] = await tx<
+                { pid: number }[]
+              >`select pg_backend_pid() as pid, ${n}::int as n, pg_sleep(0.001)`;
+              return row?.pid;
+            };
+            const pids = new Set([await pid(1), ...(await Promise.all([pid(2), pid(3), pid(4)]))]);
+            // A lost transaction must not go on in the session of another one, which may be another tenant's.
+            if (pids.size > 1) unexpected.push([...pids]);
           });
           committed++;
         } catch (error) {
