@@ -4,6 +4,9 @@ import type { AppEnv } from "../http/env.ts";
 import { type OffsetVector, parseVector } from "../log/vector.ts";
 import type { Hub } from "./hub.ts";
 
+/** Seconds that an ended stream's client gets to take what is still queued for it. */
+const FAREWELL_S = 10;
+
 /** `GET /crm-events`: every event as a Server-Sent Event, resumed by `Last-Event-ID` (header, or `lastEventId` query). */
 export function streamRoutes(hub: Hub) {
   return new Hono<AppEnv>().get("/crm-events", (c) => {
@@ -16,8 +19,13 @@ export function streamRoutes(hub: Hub) {
     if (c.req.method === "HEAD") return c.body(null, 200, headers);
     const position = readPosition(c.req.header("last-event-id"), c.req.query("lastEventId"));
     // Bun ends a connection that was silent for its idle time-out; a stream at rest is silent between heartbeats.
-    c.env.server.timeout(c.req.raw, 0);
-    return c.body(hub.open(position).body, 200, headers);
+    const { server } = c.env;
+    const request = c.req.raw;
+    server.timeout(request, 0);
+    const client = hub.open(position);
+    // Of a client that was cut off Bun would keep the connection, and what is queued on it, for as long as it does not read.
+    client.signal.addEventListener("abort", () => server.timeout(request, FAREWELL_S));
+    return c.body(client.body, 200, headers);
   });
 }
 
