@@ -178,7 +178,8 @@ export class App {
     const database = await within(CHECK_TIMEOUT_MS, answer);
     return [
       { name: "database", state: database, ok: database === "ok" },
-      { name: "relay", state: relay.state, ok: relay.state !== "stopped" },
+      // Without Kafka the leader's events are in the leader's process: a standby would show none of them.
+      { name: "relay", state: relay.state, ok: relay.state === "leading" || this.#config.KAFKA_BROKERS !== undefined },
       { name: "stream", state: hub.isCaughtUp ? "live" : "catching up", ok: hub.isCaughtUp },
     ];
   }

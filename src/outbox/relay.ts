@@ -87,8 +87,9 @@ export class Relay {
 
   /** Waits to become leader, then leads until told to stop. Throws when the session or the log fails. */
   async #follow(session: Session, succeeded: () => void): Promise<void> {
-    while (!(await tryLead(session))) {
+    for (let isFirst = true; !(await tryLead(session)); isFirst = false) {
       succeeded();
+      if (isFirst) this.#options.logger.info("another server's relay leads, this one stands by");
       if (this.#stopping) return;
       await this.#pause(this.#options.pollMs);
     }
