@@ -30,7 +30,7 @@ function toAppError(error: unknown): AppError {
   if (isUnavailable(error)) {
     return new AppError(
       "unavailable",
-      "The database is not available right now; nothing was written unless a retry with the same Idempotency-Key says so",
+      "The database is not available right now. Try again; a write sent with the same Idempotency-Key is done once at most",
       {
         headers: { "Retry-After": String(RETRY_AFTER_S) },
       },
