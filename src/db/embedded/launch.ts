@@ -70,7 +70,8 @@ function failure(log: string): Launched {
   const complaint = lastComplaint(log);
   if (log.includes("could not create any TCP/IP sockets")) return { why: "port taken", complaint };
   if (log.includes("pre-existing shared memory block")) return { why: "memory held", complaint };
-  if (log.includes('lock file "postmaster.pid" already exists')) return { why: "already running", complaint };
+  // Empty: another launch of the same moment has made the file and not yet written it.
+  if (/lock file "postmaster\.pid" (already exists|is empty)/.test(log)) return { why: "already running", complaint };
   return { why: "broken", complaint };
 }
 
