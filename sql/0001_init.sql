@@ -6,17 +6,26 @@
 do $$
 declare
   name text;
+  -- Since version 16 membership alone does not allow SET ROLE, not even to the role's creator.
+  is_16 boolean := current_setting('server_version_num')::int >= 160000;
+  may_set boolean;
 begin
   foreach name in array array['aetherlink_app', 'aetherlink_relay'] loop
-    begin
-      execute format('create role %I nologin', name);
-    exception when duplicate_object or unique_violation then
-      null;
-    end;
-    if not pg_has_role(current_user, name, 'member') then
-      execute format('grant %I to current_user', name);
+    if not exists (select from pg_roles where rolname = name) then
+      begin
+        execute format('create role %I nologin', name);
+      exception when duplicate_object or unique_violation then
+        null;
+      end;
+    end if;
+    execute 'select pg_has_role(current_user, $1, $2)' into may_set using name, case when is_16 then 'SET' else 'MEMBER' end;
+    if not may_set then
+      execute format('grant %I to current_user', name) || case when is_16 then ' with set true' else '' end;
     end if;
   end loop;
+exception when insufficient_privilege then
+  raise exception '%; let an administrator run: create role aetherlink_app nologin; create role aetherlink_relay nologin; grant aetherlink_app, aetherlink_relay to %',
+    sqlerrm, quote_ident(current_user);
 end $$;
 
 grant usage on schema public to aetherlink_app, aetherlink_relay;

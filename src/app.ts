@@ -14,7 +14,7 @@ import type { EventLog } from "./log/log.ts";
 import { openLog } from "./log/open.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { loadAssets } from "./ops/index.ts";
-import { countUnpublished, Relay, selectPublished } from "./outbox/index.ts";
+import { countUnpublished, Relay, refuseSecondLog, selectPublished } from "./outbox/index.ts";
 import { createRoutes } from "./routes.ts";
 import { Hub } from "./stream/index.ts";
 
@@ -26,6 +26,8 @@ const RESTORE_MARGIN = 1_000;
 const CATCH_UP_MS = 5_000;
 /** Milliseconds that the event log gets to stop even when the time is up, for its clients to be freed. */
 const LOG_GRACE_MS = 200;
+/** Connections beside the pool: relay, owner's lock, a person with psql, the next process at a reload. */
+const SPARE_CONNECTIONS = 40;
 /** Milliseconds that PostgreSQL gets to stop even when the time is up: left running it would be a process left behind. */
 const POSTGRES_GRACE_MS = 1_000;
 /** Milliseconds kept back from the shutdown's time for what comes after the requests. */
@@ -51,7 +53,7 @@ export class App {
     this.#config = config;
     this.#logger = logger;
     this.#ambient = ambient;
-    this.#http = new HttpServer(config.HOST, config.PORT);
+    this.#http = new HttpServer(config.HOST, config.PORT, logger);
   }
 
   /** Where the server can be reached. */
@@ -82,6 +84,7 @@ export class App {
     const config = this.#config;
     await this.#http.listen();
     this.#onStop("port", () => this.#http.stop());
+    this.#refuseWhenStopped();
     // Bundling takes 0.2 s the first time, so it runs beside the start of the database.
     const assets = loadAssets();
     assets.catch(() => {});
@@ -128,7 +131,11 @@ export class App {
   }
 
   async #startEmbeddedPostgres(): Promise<string> {
-    const postgres = new EmbeddedPostgres({ dataDir: resolve(this.#config.DATA_DIR), log: this.#logger });
+    const postgres = new EmbeddedPostgres({
+      dataDir: resolve(this.#config.DATA_DIR),
+      log: this.#logger,
+      settings: { max_connections: String(Math.max(100, this.#config.DATABASE_POOL + SPARE_CONNECTIONS)) },
+    });
     this.#onStop("embedded PostgreSQL", () => postgres.stop(), POSTGRES_GRACE_MS);
     const { url, adopted, location } = await postgres.start();
     this.#logger.info({ location, adopted }, "embedded PostgreSQL is up");
@@ -137,6 +144,7 @@ export class App {
 
   async #startLog(sql: Sql): Promise<EventLog> {
     const log = await openLog(this.#config, this.#logger, async (memory) => {
+      await refuseSecondLog(sql);
       // The count first: what is published between the two is counted and not restored, which only leaves a gap.
       const unrecorded = await countUnpublished(sql);
       memory.restore(await selectPublished(sql, this.#config.LOG_RECORDS + RESTORE_MARGIN), unrecorded);

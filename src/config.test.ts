@@ -58,6 +58,13 @@ describe("configuration", () => {
     }
   });
 
+  test("a batch that the log or the ring could not hold is refused", () => {
+    expect(linesOf({ OUTBOX_BATCH: "2000" })[0]).toStartWith(
+      "OUTBOX_BATCH: must be at most STREAM_RING, which is 1000",
+    );
+    expect(linesOf({ OUTBOX_BATCH: "2000", STREAM_RING: "2000" })).toEqual([]);
+  });
+
   test("a login to Kafka without its mechanism is refused", () => {
     expect(linesOf({ KAFKA_SECURITY_PROTOCOL: "sasl_ssl" })[0]).toStartWith("KAFKA_SASL_MECHANISM: is needed");
   });

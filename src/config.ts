@@ -132,6 +132,15 @@ const schema = z.object(fields).superRefine((config, context) => {
         "is no loopback address, and without a login anyone who reaches it could write: set AUTH=none to allow that",
     });
   }
+  for (const [name, limit] of [
+    ["LOG_RECORDS", config.LOG_RECORDS],
+    ["STREAM_RING", config.STREAM_RING],
+  ] as const) {
+    // Not <=: a malformed number is NaN here and has its own line.
+    if (!(config.OUTBOX_BATCH > limit)) continue;
+    const message = `must be at most ${name}, which is ${limit}: what is published together has to fit`;
+    context.addIssue({ code: "custom", path: ["OUTBOX_BATCH"], message });
+  }
   if (config.KAFKA_SECURITY_PROTOCOL.startsWith("sasl") && config.KAFKA_SASL_MECHANISM === undefined) {
     context.addIssue({
       code: "custom",
@@ -193,6 +202,7 @@ function isSecret(name: string): boolean {
 
 function isPostgresUrl(text: string): boolean {
   const url = URL.parse(text);
+  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return false;
   return url !== null && (url.protocol === "postgres:" || url.protocol === "postgresql:") && url.hostname !== "";
 }
 

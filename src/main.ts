@@ -9,6 +9,7 @@ import { ListenError } from "./http/server.ts";
 import { describeLibrary, ConfigError as KafkaConfigError, LibraryNotFoundError } from "./kafka/index.ts";
 import { configuredLibrary } from "./log/open.ts";
 import { createLogger } from "./metrics/logger.ts";
+import { SecondLogError } from "./outbox/index.ts";
 
 /** A command line that cannot be followed; the message is one readable line. */
 class UsageError extends Error {
@@ -30,6 +31,8 @@ Options:
   --help, -h      this text; with serve also every environment variable
 `;
 
+/** Milliseconds in which a second signal is the same Ctrl-C: it reaches the process group, and `bun run` passes it on as well. */
+const SAME_KEYSTROKE_MS = 500;
 /** Milliseconds between looks at whether the parent process is still there. */
 const PARENT_POLL_MS = 200;
 /** Milliseconds after the shutdown's own time at which the process ends whatever still hangs. */
@@ -84,11 +87,13 @@ async function serve(withParent: boolean): Promise<number> {
   const logger = createLogger(config.LOG_LEVEL, config.LOG_FORMAT);
   const app = new App(config, logger);
   const asked = Promise.withResolvers<void>();
-  let signals = 0;
+  let stoppingSince: number | undefined;
   const stop = (reason: string) => {
-    if (++signals > 1) process.exit(1);
-    logger.info({ reason }, "stopping");
-    asked.resolve();
+    if (stoppingSince === undefined) {
+      stoppingSince = performance.now();
+      logger.info({ reason }, "stopping");
+      asked.resolve();
+    } else if (performance.now() - stoppingSince > SAME_KEYSTROKE_MS) process.exit(1);
   };
   const onSignal = (signal: NodeJS.Signals) => stop(signal);
   if (withParent) onParentGone(() => stop("the parent process is gone"));
@@ -100,10 +105,10 @@ async function serve(withParent: boolean): Promise<number> {
   const began = performance.now();
   // A signal while starting stops what has been started so far.
   const started = app.start().catch((error: unknown) => {
-    if (!(error instanceof StoppedError) && signals === 0) throw error;
+    if (!(error instanceof StoppedError) && stoppingSince === undefined) throw error;
   });
   await Promise.race([started, asked.promise]);
-  if (signals === 0) {
+  if (stoppingSince === undefined) {
     logger.info({ url: app.url, ms: Math.round(performance.now() - began) }, "ready");
     if (config.LOG_FORMAT !== "json") print(banner(app.url));
     await asked.promise;
@@ -183,6 +188,7 @@ function isReadable(error: unknown): error is Error {
     MigrationError,
     LibraryNotFoundError,
     KafkaConfigError,
+    SecondLogError,
     UsageError,
   ];
   return readable.some((kind) => error instanceof kind);

@@ -1,11 +1,12 @@
 import { Hono } from "hono";
+import { timeout } from "hono/timeout";
 import type { Ambient } from "./ambient.ts";
 import { developmentIdentity } from "./auth/identity.ts";
 import type { CrmDependencies } from "./crm/context.ts";
 import { jobRoutes } from "./crm/jobs.routes.ts";
 import { requestContext } from "./http/context.ts";
 import type { AppEnv } from "./http/env.ts";
-import { notFound, onError, refuseUnrouted } from "./http/errors.ts";
+import { notFound, onError, refuseUnrouted, tooSlow } from "./http/errors.ts";
 import { type HealthDependencies, healthRoutes } from "./http/health.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { type Assets, opsRoutes } from "./ops/index.ts";
@@ -28,12 +29,15 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.use(requestContext(deps.logger, deps.ambient));
   app.use(refuseUnrouted(app));
   app.route("/", healthRoutes(deps.health));
-  app.use("/api/crm/*", developmentIdentity());
+  app.use("/api/crm/*", timeout(REQUEST_MS, tooSlow), developmentIdentity());
   app.route("/api/crm/jobs", jobRoutes(deps.crm));
   app.route("/", streamRoutes(deps.hub));
   app.route("/", opsRoutes({ snapshot: () => deps.hub.snapshot(PAGE_EVENTS), assets: deps.assets }));
   return app;
 }
+
+/** Milliseconds that a request may take; a database that hangs must not take its callers along. */
+const REQUEST_MS = 10_000;
 
 /** Events that the page is rendered with. */
 const PAGE_EVENTS = 500;

@@ -120,4 +120,23 @@ describe("migrations", () => {
       await admin.end();
     }
   });
+
+  test("an owner who may not take on our roles is told what an administrator has to run", async () => {
+    const admin = postgres(await adminUrl(), { max: 1, onnotice: () => {} });
+    await admin.unsafe("create role poor_owner login password 'owner'");
+    try {
+      await withEmptyDatabase(async (sql) => {
+        await expect(migrate(sql)).rejects.toThrow("let an administrator run: create role aetherlink_app nologin");
+        // What it says helps.
+        await admin.unsafe("grant aetherlink_app, aetherlink_relay to poor_owner");
+        expect((await migrate(sql)).migrations).toEqual(MIGRATIONS.map(({ name }) => name));
+        await sql.begin(async (tx) => {
+          for (const role of ["aetherlink_app", "aetherlink_relay"]) await tx.unsafe(`set local role ${role}`);
+        });
+      }, "poor_owner");
+    } finally {
+      await admin.unsafe("drop role poor_owner");
+      await admin.end();
+    }
+  });
 });

@@ -26,7 +26,8 @@ export function createPool(url: string, max: number, log: Logger): Sql {
 }
 
 /** SQLSTATE classes and postgres.js codes which say that the database cannot serve right now, whatever was asked. */
-const UNAVAILABLE = /^(08...|53...|57P0[1-5]|25006|CONNECTION_.*|CONNECT_TIMEOUT|ECONN.*|ENOTFOUND|EPIPE|ETIMEDOUT)$/;
+const UNAVAILABLE =
+  /^(08...|53...|57P0[1-5]|25006|CONNECTION_.*|CONNECT_TIMEOUT|ECONN.*|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EPIPE|ETIMEDOUT)$/;
 
 /** True for an error that means "the database is away or cannot write", not "this statement is wrong". */
 export function isUnavailable(error: unknown): boolean {

@@ -20,6 +20,13 @@ const requireJsonType: MiddlewareHandler = async (c, next) => {
       faults: [{ header: "Content-Type", detail: "must be application/json, in UTF-8" }],
     });
   }
+  const encoding = c.req.header("content-encoding");
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new AppError("unsupported-media-type", "The body must not be compressed", {
+      headers: { "Accept-Encoding": "identity" },
+      faults: [{ header: "Content-Encoding", detail: "must be missing or identity" }],
+    });
+  }
   await next();
 };
 

@@ -12,6 +12,11 @@ const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 /** Seconds after which a caller may try again when the database was away. */
 const RETRY_AFTER_S = 1;
 
+/** What a request that took too long is ended with. */
+export function tooSlow(): HTTPException {
+  return new HTTPException(503, { message: "the request took too long" });
+}
+
 /** Turns whatever a handler threw into a problem; what is not meant for callers is logged and answered as 'internal'. */
 export function onError(error: unknown, c: Context<AppEnv>): Response {
   const shown = toAppError(error);
@@ -27,13 +32,12 @@ function toAppError(error: unknown): AppError {
       faults: [{ pointer: "#", detail: "must be one JSON value" }],
     });
   }
-  if (isUnavailable(error)) {
+  // Thrown by Hono's timeout, the only status that it has here.
+  if (isUnavailable(error) || (error instanceof HTTPException && error.status === 503)) {
     return new AppError(
       "unavailable",
       "The database is not available right now. Try again; a write sent with the same Idempotency-Key is done once at most",
-      {
-        headers: { "Retry-After": String(RETRY_AFTER_S) },
-      },
+      { headers: { "Retry-After": String(RETRY_AFTER_S) } },
     );
   }
   return new AppError("internal", "Something went wrong here; the request id finds it in our logs");

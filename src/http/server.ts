@@ -1,6 +1,9 @@
 import type { Server } from "bun";
 import type { Hono } from "hono";
+import { headerError } from "../errors.ts";
+import type { Logger } from "../metrics/logger.ts";
 import type { AppEnv } from "./env.ts";
+import { problemResponse } from "./problem.ts";
 
 /** The port cannot be had; the message is one line that names it and the variable. */
 export class ListenError extends Error {
@@ -9,6 +12,8 @@ export class ListenError extends Error {
 
 /** Milliseconds between looks at whether requests are still under way. */
 const DRAIN_POLL_MS = 5;
+/** Name, IPv4 or bracketed IPv6, and an optional port. */
+const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
 /** Milliseconds for which a taken port is tried again, and between two tries. */
 const RELEASE_MS = 1_000;
 const RELEASE_POLL_MS = 50;
@@ -26,6 +31,7 @@ export class HttpServer {
   constructor(
     private readonly host: string,
     private readonly port: number,
+    private readonly log: Logger,
   ) {}
 
   /**
@@ -42,6 +48,7 @@ export class HttpServer {
         if (codeOf(error) !== "EADDRINUSE" || performance.now() > deadline) {
           throw new ListenError(this.#explain(error), { cause: error });
         }
+        this.log.debug({ port: this.port }, "port is taken, waiting for it");
         await Bun.sleep(RELEASE_POLL_MS);
       }
     }
@@ -81,7 +88,11 @@ export class HttpServer {
       reusePort: false,
       // Beyond its own limit Bun answers with an empty 413; ours (`body.ts`) says what is wrong and reads no further.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      fetch: (request, server) => this.#app?.fetch(request, { server }) ?? notReady(request),
+      fetch: (request, server) => {
+        // Bun makes the URL from the Host header as it came: with a bad one it is no URL, or one with another path.
+        if (!HOST.test(request.headers.get("host") ?? "") || !URL.canParse(request.url)) return badHost();
+        return this.#app?.fetch(request, { server }) ?? notReady(request);
+      },
     });
   }
 
@@ -92,6 +103,11 @@ export class HttpServer {
     if (code === "EACCES") return `PORT: ${this.port} may not be used by this user; set PORT to one above 1023`;
     return `HOST: cannot listen on ${this.host}:${this.port}: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+function badHost(): Response {
+  const error = headerError("Host", "must be a host name or an IP address, with or without a port");
+  return problemResponse(error, "/", "none");
 }
 
 function codeOf(error: unknown): unknown {

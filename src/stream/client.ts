@@ -33,7 +33,13 @@ export class Client {
   send(bytes: Uint8Array): void {
     const controller = this.#controller;
     if (this.signal.aborted || controller === undefined) return;
-    controller.enqueue(bytes);
+    try {
+      controller.enqueue(bytes);
+    } catch {
+      // Gone without a word; one client's end must not keep the others from their events.
+      this.#end();
+      return;
+    }
     if ((controller.desiredSize ?? 0) <= 0) this.close();
   }
 
