@@ -14,7 +14,7 @@ import type { EventLog } from "./log/log.ts";
 import { openLog } from "./log/open.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { loadAssets } from "./ops/index.ts";
-import { countUnpublished, Relay, refuseSecondLog, selectPublished } from "./outbox/index.ts";
+import { countUnpublished, Relay, refuseSecondLog, selectNextOffsets, selectPublished } from "./outbox/index.ts";
 import { createRoutes } from "./routes.ts";
 import { Hub } from "./stream/index.ts";
 
@@ -147,7 +147,8 @@ export class App {
       await refuseSecondLog(sql);
       // The count first: what is published between the two is counted and not restored, which only leaves a gap.
       const unrecorded = await countUnpublished(sql);
-      memory.restore(await selectPublished(sql, this.#config.LOG_RECORDS + RESTORE_MARGIN), unrecorded);
+      const published = await selectPublished(sql, this.#config.LOG_RECORDS + RESTORE_MARGIN);
+      memory.restore(published, await selectNextOffsets(sql), unrecorded);
     });
     this.#onStop("event log", () => log.stop(), LOG_GRACE_MS);
     await log.start();

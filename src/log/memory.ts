@@ -54,17 +54,20 @@ export class MemoryLog implements EventLog {
   /**
    * Puts back records of an earlier process at the offsets they had, oldest first. Only before anything was published.
    * @param records `timestamp` and position as they were recorded when they were published
+   * @param nextOffsets where each partition went on; one whose records are all too old to be put back keeps its offsets too
    * @param unrecorded how many records that process may have published without recording where: new ones begin behind
    *   them, so that a client which saw one of those is sent too much rather than too little
    */
-  restore(records: readonly Omit<LogRecord, "topic">[], unrecorded: number): void {
+  restore(records: readonly Omit<LogRecord, "topic">[], nextOffsets: OffsetVector, unrecorded: number): void {
     // A topic made with fewer partitions than before keeps what still has a place.
     const kept = records.filter((record) => record.partition < this.#high.length);
     const byPartition = Map.groupBy(kept, (record) => record.partition);
+    for (const partition of this.#high.keys()) {
+      this.#low[partition] = this.#high[partition] = nextOffsets.get(partition) ?? 0;
+    }
     for (const [partition, own] of byPartition) {
       own.sort((a, b) => a.offset - b.offset);
       this.#low[partition] = own[0]?.offset ?? 0;
-      this.#high[partition] = (own.at(-1)?.offset ?? -1) + 1;
     }
     // The order given decides between partitions, the offsets within one.
     for (const { partition } of kept) {

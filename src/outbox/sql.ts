@@ -65,6 +65,16 @@ export async function selectPublished(sql: Sql, limit: number): Promise<Omit<Log
   }));
 }
 
+/** The next offset behind all that were recorded, for each partition. Reads the whole table: for the start of an in-process log. */
+export async function selectNextOffsets(sql: Sql): Promise<Map<number, number>> {
+  const rows = await asRelay(
+    sql,
+    (tx) => tx<{ log_partition: number; next: string }[]>`
+      select log_partition, max(log_offset) + 1 as next from outbox_events where log_offset is not null group by log_partition`,
+  );
+  return new Map(rows.map((row) => [row.log_partition, Number(row.next)]));
+}
+
 /** How many events are waiting to be published. */
 export async function countUnpublished(sql: Sql): Promise<number> {
   const rows = await asRelay(
