@@ -5,17 +5,18 @@ import {
   KafkaError,
   OffsetOutOfRangeError as KafkaOffsetOutOfRangeError,
   type Library,
-  type Producer,
   type Properties,
 } from "../kafka/index.ts";
 import type { Logger } from "../metrics/logger.ts";
+import { KafkaPublisher } from "./kafka-publisher.ts";
 import {
   type EventLog,
   type LogRecord,
   OffsetOutOfRangeError,
   type OutgoingRecord,
+  type PublishOptions,
+  type PublishOutcome,
   type ReadOptions,
-  type RecordPosition,
   type Watermarks,
 } from "./log.ts";
 import type { OffsetVector } from "./vector.ts";
@@ -41,15 +42,13 @@ const ANSWER_MS = 10_000;
 const QUIET_MS = 1_000;
 /** Milliseconds between notes of a reader's position. */
 const COMMIT_INTERVAL_MS = 5_000;
-/** Milliseconds that stop waits for records under way. */
-const FLUSH_MS = 3_000;
 
 /** The event log in Kafka. Brokers that are away are waited for: neither start nor stop depends on them. */
 export class KafkaLog implements EventLog {
   readonly topic: string;
   readonly #options: KafkaLogOptions;
   readonly #kafka: Kafka;
-  #producer: Producer | undefined;
+  readonly #publisher: KafkaPublisher;
   #admin: Admin | undefined;
   #topicIsThere = Promise.withResolvers<void>();
   readonly #stop = new AbortController();
@@ -64,6 +63,12 @@ export class KafkaLog implements EventLog {
       error: (message: string, extra?: object) => options.logger.error(extra, message),
     };
     this.#kafka = new Kafka({ ...options.properties, library: options.library, logger });
+    this.#publisher = new KafkaPublisher(this.#kafka, {
+      topic: options.topic,
+      isIdempotent: String(options.properties["enable.idempotence"] ?? true) === "true",
+      topicIsThere: this.#topicIsThere.promise,
+      logger: options.logger,
+    });
     // Whoever waits for the topic hears of a stop; nobody waiting is no fault.
     this.#topicIsThere.promise.catch(() => {});
   }
@@ -73,7 +78,7 @@ export class KafkaLog implements EventLog {
    * @throws {ConfigError} for a property that librdkafka refuses
    */
   async start(): Promise<void> {
-    this.#producer = this.#kafka.producer();
+    this.#publisher.open();
     this.#admin = this.#kafka.admin();
     void this.#ensureTopic(this.#admin);
   }
@@ -81,16 +86,11 @@ export class KafkaLog implements EventLog {
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#topicIsThere.reject(new Error("the event log was stopped"));
-    await Promise.all([this.#producer?.close(FLUSH_MS), this.#admin?.close()]);
+    await Promise.all([this.#publisher.close(), this.#admin?.close()]);
   }
 
-  async publish(records: readonly OutgoingRecord[]): Promise<RecordPosition[]> {
-    await this.#topicIsThere.promise;
-    const results = (await this.#producer?.sendBatch(this.topic, records)) ?? [];
-    return results.map((result) => {
-      if (result instanceof KafkaError) throw result;
-      return result;
-    });
+  publish(records: readonly OutgoingRecord[], options: PublishOptions = {}): Promise<PublishOutcome[]> {
+    return this.#publisher.publish(records, options);
   }
 
   async watermarks(): Promise<Watermarks[]> {

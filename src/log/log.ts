@@ -37,6 +37,27 @@ export interface ReadOptions {
   readonly notePosition?: boolean;
 }
 
+/** The log refuses this very record, such as one that is too large: sent again unchanged it would be refused again. */
+export class RecordRefusedError extends Error {
+  override readonly name = "RecordRefusedError";
+}
+
+/** The record was not published, and not for a fault of its own: the log is away, or an earlier record of its key failed. */
+export class NotPublishedError extends Error {
+  override readonly name = "NotPublishedError";
+}
+
+/** What became of a record. After either error it may be sent again; only the refused one is to blame for it. */
+export type PublishOutcome = RecordPosition | RecordRefusedError | NotPublishedError;
+
+export interface PublishOptions {
+  /**
+   * Publish each record on its own, so that one which is refused takes no other along: slower, for records under
+   * suspicion.
+   */
+  readonly apart?: boolean;
+}
+
 /** A reader asked for records that are gone, or that were never there. */
 export class OffsetOutOfRangeError extends Error {
   override readonly name = "OffsetOutOfRangeError";
@@ -52,10 +73,13 @@ export interface EventLog {
   /** Flushes what was handed over, ends all readers. Safe twice. */
   stop(): Promise<void>;
   /**
-   * Appends records in the order given, each to the partition of its key.
-   * Resolves when all are as durable as the log makes them; rejects when any is not.
+   * Appends records in the order given, each to the partition of its key. Resolves when every one is as durable as the log
+   * makes it, or has failed; a log that is away is waited for, for a while.
+   * Within one call the records published of a key are the first ones of that key: when one fails, none behind it is
+   * published. Calls must not overlap, else this holds for each alone.
+   * @returns one outcome a record, in their order; does not reject
    */
-  publish(records: readonly OutgoingRecord[]): Promise<RecordPosition[]>;
+  publish(records: readonly OutgoingRecord[], options?: PublishOptions): Promise<PublishOutcome[]>;
   /** Watermarks of every partition, by number. */
   watermarks(): Promise<Watermarks[]>;
   /**

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { positionsOf } from "../../test/support/positions.ts";
 import { type LogRecord, OffsetOutOfRangeError } from "./log.ts";
 import { MemoryLog } from "./memory.ts";
 import type { OffsetVector } from "./vector.ts";
@@ -24,7 +25,7 @@ async function take(log: MemoryLog, from: OffsetVector, count: number): Promise<
 describe("the in-process event log", () => {
   test("records of one key keep their order and their partition, with offsets that count up from 0", async () => {
     const log = createLog();
-    const positions = await log.publish(["a", "b", "a", "a"].map((key, i) => outgoing(key, String(i))));
+    const positions = positionsOf(await log.publish(["a", "b", "a", "a"].map((key, i) => outgoing(key, String(i)))));
     const own = [0, 2, 3].map((i) => positions[i]);
     expect(new Set(own.map((position) => position?.partition)).size).toBe(1);
     const offsets = own.map((position) => position?.offset ?? -1);
@@ -73,7 +74,9 @@ describe("the in-process event log", () => {
     const waiting = reader.next();
     await log.stop();
     expect((await waiting).done).toBe(true);
-    await expect(log.publish([outgoing("a")])).rejects.toThrow("stopped");
+    expect(await log.publish([outgoing("a")])).toMatchObject([
+      { name: "NotPublishedError", message: expect.stringContaining("stopped") },
+    ]);
   });
 
   test("the oldest records are forgotten, and asking for them is an error of its own", async () => {
@@ -116,7 +119,7 @@ describe("the in-process event log", () => {
       [2, 50],
     ]);
     expect((await take(log, from, 3)).map((record) => record.value)).toEqual(["first", "second", "third"]);
-    for (const position of await log.publish(["x", "y", "z", "u", "v"].map((key) => outgoing(key)))) {
+    for (const position of positionsOf(await log.publish(["x", "y", "z", "u", "v"].map((key) => outgoing(key))))) {
       expect(position.offset).toBeGreaterThanOrEqual([6, 11, 52][position.partition] ?? 0);
     }
   });

@@ -1,9 +1,12 @@
 import {
   type EventLog,
   type LogRecord,
+  NotPublishedError,
   OffsetOutOfRangeError,
   type OutgoingRecord,
+  type PublishOutcome,
   type RecordPosition,
+  RecordRefusedError,
   type Watermarks,
 } from "./log.ts";
 import { partitionOf } from "./partitioner.ts";
@@ -17,6 +20,9 @@ export interface MemoryLogOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
+
+/** Bytes of a value at most, as Kafka has it by default: what works here works there. */
+const MAX_VALUE_BYTES = 1_000_000;
 
 /** Records handed to a reader at once at most, so that one that is far behind does not hold up the others. */
 const READ_BATCH = 500;
@@ -78,15 +84,22 @@ export class MemoryLog implements EventLog {
     this.#forget(this.#records.length - this.#options.capacity);
   }
 
-  async publish(records: readonly OutgoingRecord[]): Promise<RecordPosition[]> {
-    if (this.#stopped) throw new Error("the in-process event log was stopped");
+  async publish(records: readonly OutgoingRecord[]): Promise<PublishOutcome[]> {
+    if (this.#stopped) return records.map(() => new NotPublishedError("the in-process event log was stopped"));
     const timestamp = this.#options.now();
-    const positions = records.map((record) => this.#append(record, timestamp));
+    const refused = new Set<string>();
+    const outcomes = records.map((record) => {
+      if (refused.has(record.key)) return new NotPublishedError("an earlier record of its key was refused");
+      const size = Buffer.byteLength(record.value ?? "");
+      if (size <= MAX_VALUE_BYTES) return this.#append(record, timestamp);
+      refused.add(record.key);
+      return new RecordRefusedError(`the record has ${size} bytes, allowed are ${MAX_VALUE_BYTES}`);
+    });
     const excess = this.#records.length - this.#options.capacity;
     // In chunks: moving the array for every record would cost its length each time.
     if (excess >= READ_BATCH) this.#forget(excess);
     this.#wake();
-    return positions;
+    return outcomes;
   }
 
   async watermarks(): Promise<Watermarks[]> {

@@ -1,13 +1,20 @@
 /** One suite for every implementation of EventLog: in memory, on librdkafka's mock cluster, on a real Kafka. */
 import { afterEach, describe, expect, test } from "bun:test";
 import pino from "pino";
-import { loadLibrary } from "../../src/kafka/index.ts";
+import { Admin, loadLibrary } from "../../src/kafka/index.ts";
 import { MockCluster } from "../../src/kafka/mock.ts";
 import { KafkaLog } from "../../src/log/kafka.ts";
-import { type EventLog, type LogRecord, OffsetOutOfRangeError } from "../../src/log/log.ts";
+import {
+  type EventLog,
+  type LogRecord,
+  NotPublishedError,
+  OffsetOutOfRangeError,
+  RecordRefusedError,
+} from "../../src/log/log.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
 import type { OffsetVector } from "../../src/log/vector.ts";
 import { testBrokers } from "../kafka/support.ts";
+import { positionsOf } from "../support/positions.ts";
 
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -66,6 +73,8 @@ async function take(log: EventLog, from: OffsetVector, count: number): Promise<L
 
 const byPartition = (records: LogRecord[]) => Map.groupBy(records, (record) => record.partition);
 const BEGINNING: OffsetVector = new Map();
+/** More than any of the logs takes. */
+const TOO_LARGE = "x".repeat(1_100_000);
 
 for (const [name, open] of Object.entries(implementations)) {
   describe.skipIf(open === undefined)(`an event log ${name}`, () => {
@@ -76,7 +85,7 @@ for (const [name, open] of Object.entries(implementations)) {
       const sent = Array.from({ length: 500 }, (_, i) =>
         outgoing(`key-${i % 13}`, JSON.stringify({ i, text: "é\u2028😀" }), { n: `${i}` }),
       );
-      const positions = await log.publish(sent);
+      const positions = positionsOf(await log.publish(sent));
       const records = await take(log, BEGINNING, 500);
       expect(records).toHaveLength(500);
       for (const own of byPartition(records).values()) {
@@ -140,7 +149,7 @@ for (const [name, open] of Object.entries(implementations)) {
 
     test("has watermarks of every partition", async () => {
       const log = await create();
-      const positions = await log.publish([outgoing("a"), outgoing("b"), outgoing("c")]);
+      const positions = positionsOf(await log.publish([outgoing("a"), outgoing("b"), outgoing("c")]));
       const marks = await log.watermarks();
       expect(marks.map(({ partition }) => partition)).toEqual([0, 1, 2]);
       for (const { partition, low, high } of marks) {
@@ -148,6 +157,26 @@ for (const [name, open] of Object.entries(implementations)) {
         expect(high).toBe(positions.filter((position) => position.partition === partition).length);
       }
     });
+
+    for (const apart of [false, true]) {
+      test(`refuses a record that is too large, publishes none of its key behind it, and all others${apart ? ", one by one" : ""}`, async () => {
+        const log = await create();
+        const sent = Array.from({ length: 40 }, (_, i) => outgoing(`key-${i % 8}`, i === 11 ? TOO_LARGE : `${i}`));
+        const outcomes = await log.publish(sent, { apart });
+        const isHeld = (i: number) => i % 8 === 3 && i > 11;
+        for (const [i, outcome] of outcomes.entries()) {
+          if (i === 11) expect(outcome).toBeInstanceOf(RecordRefusedError);
+          else if (isHeld(i)) expect(outcome).toBeInstanceOf(NotPublishedError);
+          else expect(outcome).toHaveProperty("offset");
+        }
+        const published = sent.filter((_, i) => i !== 11 && !isHeld(i));
+        const records = await take(log, BEGINNING, published.length);
+        expect(records.map((record) => record.value).toSorted()).toEqual(
+          published.map(({ value }) => value).toSorted(),
+        );
+        positionsOf(await log.publish([outgoing("key-3", "goes on")]));
+      });
+    }
 
     test("ends a waiting reader when it is aborted, and all of them when the log stops; stopping twice is safe", async () => {
       const log = await create();
@@ -162,7 +191,46 @@ for (const [name, open] of Object.entries(implementations)) {
       await log.stop();
       expect((await waiting[1])?.done).toBe(true);
       await log.stop();
-      await expect(log.publish([outgoing("a")])).rejects.toThrow();
+      expect(await log.publish([outgoing("a")])).toMatchObject([{ name: "NotPublishedError" }]);
     });
   });
 }
+
+describe.skipIf(!testBrokers())("a topic that allows less than the producer sends", () => {
+  const brokers = testBrokers() ?? "";
+
+  async function smallTopic(): Promise<KafkaLog> {
+    const topic = `small-${crypto.randomUUID()}`;
+    const admin = new Admin({ library: loadLibrary(), "bootstrap.servers": brokers });
+    const configEntries = [{ name: "max.message.bytes", value: "50000" }];
+    await admin.createTopics({ topics: [{ topic, numPartitions: 3, replicationFactor: 1, configEntries }] });
+    await admin.close();
+    return await started(kafkaLog(brokers, topic));
+  }
+
+  test("refuses the record that is too large for it and no other of the same request", async () => {
+    const log = await smallTopic();
+    const sent = Array.from({ length: 3_000 }, (_, i) =>
+      outgoing(`key-${i % 50}`, i === 777 ? "x".repeat(60_000) : `${i}`),
+    );
+    const outcomes = await log.publish(sent);
+    const isHeld = (i: number) => i % 50 === 777 % 50 && i > 777;
+    expect(outcomes.flatMap((outcome, i) => (outcome instanceof RecordRefusedError ? [i] : []))).toEqual([777]);
+    const notPublished = outcomes.flatMap((outcome, i) => (outcome instanceof NotPublishedError ? [i] : []));
+    expect(notPublished).toEqual([...sent.keys()].filter(isHeld));
+    const expected = sent.filter((_, i) => i !== 777 && !isHeld(i));
+    const records = await take(log, BEGINNING, expected.length);
+    for (const [key, own] of Map.groupBy(records, (record) => record.key)) {
+      expect(own.map(({ value }) => value)).toEqual(
+        expected.filter((one) => one.key === key).map(({ value }) => value),
+      );
+    }
+  });
+
+  test("is sent smaller requests once it refused one whose records are all welcome", async () => {
+    const log = await smallTopic();
+    const round = () => Array.from({ length: 1_000 }, (_, i) => outgoing(`key-${i % 50}`, "y".repeat(1_000)));
+    for (let n = 0; n < 4; n++) positionsOf(await log.publish(round()));
+    expect(await take(log, BEGINNING, 4_000)).toHaveLength(4_000);
+  });
+});
