@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { Registry } from "prom-client";
 import { version } from "../package.json";
 import { type Ambient, realAmbient } from "./ambient.ts";
 import type { Config } from "./config.ts";
@@ -14,7 +15,17 @@ import type { EventLog } from "./log/log.ts";
 import { openLog } from "./log/open.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { loadAssets } from "./ops/index.ts";
-import { countUnpublished, Relay, refuseSecondLog, selectNextOffsets, selectPublished } from "./outbox/index.ts";
+import {
+  CommitNotifier,
+  countUnpublished,
+  OutboxMetrics,
+  OutboxRetention,
+  OutboxStatus,
+  Relay,
+  refuseSecondLog,
+  selectNextOffsets,
+  selectPublished,
+} from "./outbox/index.ts";
 import { createRoutes } from "./routes.ts";
 import { Hub } from "./stream/index.ts";
 
@@ -103,10 +114,14 @@ export class App {
     const hub = await this.#startHub(log);
     const script = await assets;
     this.#refuseWhenStopped();
-    const relay = this.#startRelay(databaseUrl, log);
-    const pruner = new KeyPruner(sql, this.#logger);
-    pruner.start();
-    this.#onStop("key pruner", () => pruner.stop());
+    const registry = new Registry();
+    const metrics = new OutboxMetrics(registry);
+    const relay = this.#startRelay(databaseUrl, log, metrics);
+    const notifier = new CommitNotifier(sql, this.#logger);
+    this.#onStop("commit notifier", () => notifier.stop());
+    this.#startHousekeeping(sql);
+    const outbox = new OutboxStatus(sql, relay);
+    metrics.watch(registry, outbox);
 
     this.#http.open(
       createRoutes({
@@ -114,11 +129,13 @@ export class App {
         ambient: this.#ambient,
         hub,
         assets: script,
+        registry,
+        outbox: { sql, status: outbox },
         crm: {
           sql,
           ambient: this.#ambient,
           idempotencyTtlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
-          committed: () => relay.kick(),
+          committed: () => (relay.state === "leading" ? relay.kick() : notifier.notify()),
         },
         health: { version, page: "/ops/crm-events", checks: () => this.#checks(sql, relay, hub) },
       }),
@@ -166,13 +183,24 @@ export class App {
     return hub;
   }
 
-  #startRelay(databaseUrl: string, log: EventLog): Relay {
+  /** What deletes that whose time is over. */
+  #startHousekeeping(sql: Sql): void {
+    const pruner = new KeyPruner(sql, this.#logger);
+    const retention = new OutboxRetention({ sql, logger: this.#logger, hours: this.#config.OUTBOX_RETENTION_HOURS });
+    for (const [name, part] of Object.entries({ "key pruner": pruner, "outbox retention": retention })) {
+      part.start();
+      this.#onStop(name, () => part.stop());
+    }
+  }
+
+  #startRelay(databaseUrl: string, log: EventLog, metrics: OutboxMetrics): Relay {
     const relay = new Relay({
-      openSession: (onLost) => openSession(databaseUrl, "aetherlink_relay", onLost),
+      openSession: (events) => openSession(databaseUrl, "aetherlink_relay", events),
       log,
       logger: this.#logger,
       batch: this.#config.OUTBOX_BATCH,
       pollMs: this.#config.OUTBOX_POLL_MS,
+      settled: metrics.settled,
     });
     this.#onStop("relay", () => relay.stop());
     relay.start();

@@ -27,7 +27,7 @@ describe("configuration", () => {
   test("every malformed variable gets one line that names it, its value and what is allowed", () => {
     expect(linesOf({ PORT: "abc", LOG_LEVEL: "loud", OUTBOX_BATCH: "0" })).toEqual([
       'PORT: must be a whole number from 0 to 65535 (it is "abc")',
-      'OUTBOX_BATCH: must be a whole number from 1 to 10000 (it is "0")',
+      'OUTBOX_BATCH: must be a whole number from 1 to 5000 (it is "0")',
       'LOG_LEVEL: must be one of trace, debug, info, warn, error, fatal, silent (it is "loud")',
     ]);
   });
@@ -58,11 +58,11 @@ describe("configuration", () => {
     }
   });
 
-  test("a batch that the log or the ring could not hold is refused", () => {
-    expect(linesOf({ OUTBOX_BATCH: "2000" })[0]).toStartWith(
-      "OUTBOX_BATCH: must be at most STREAM_RING, which is 1000",
+  test("a batch that the in-process log could not hold is refused", () => {
+    expect(linesOf({ OUTBOX_BATCH: "2000", LOG_RECORDS: "1999" })[0]).toStartWith(
+      "OUTBOX_BATCH: must be at most LOG_RECORDS, which is 1999",
     );
-    expect(linesOf({ OUTBOX_BATCH: "2000", STREAM_RING: "2000" })).toEqual([]);
+    expect(linesOf({ OUTBOX_BATCH: "2000", LOG_RECORDS: "2000" })).toEqual([]);
   });
 
   test("a login to Kafka without its mechanism is refused", () => {

@@ -102,7 +102,10 @@ const fields = {
   OUTBOX_POLL_MS: integer(10, 60_000, 1_000).describe(
     "Milliseconds between looks into the outbox when nothing woke the relay: the net under the in-process kick.",
   ),
-  OUTBOX_BATCH: integer(1, 10_000, 500).describe("Events that the relay publishes and marks together."),
+  OUTBOX_BATCH: integer(1, 5_000, 1_000).describe("Events that the relay publishes and marks together."),
+  OUTBOX_RETENTION_HOURS: integer(1, 87_600, 168).describe(
+    "Hours for which published and discarded events stay in the outbox: the history of an entity, and what an in-process log is refilled from.",
+  ),
   IDEMPOTENCY_TTL_HOURS: integer(1, 720, 24).describe(
     "Hours for which an Idempotency-Key answers with the first response.",
   ),
@@ -132,13 +135,9 @@ const schema = z.object(fields).superRefine((config, context) => {
         "is no loopback address, and without a login anyone who reaches it could write: set AUTH=none to allow that",
     });
   }
-  for (const [name, limit] of [
-    ["LOG_RECORDS", config.LOG_RECORDS],
-    ["STREAM_RING", config.STREAM_RING],
-  ] as const) {
-    // Not <=: a malformed number is NaN here and has its own line.
-    if (!(config.OUTBOX_BATCH > limit)) continue;
-    const message = `must be at most ${name}, which is ${limit}: what is published together has to fit`;
+  // Not <=: a malformed number is NaN here and has its own line.
+  if (config.OUTBOX_BATCH > config.LOG_RECORDS) {
+    const message = `must be at most LOG_RECORDS, which is ${config.LOG_RECORDS}: what is published together has to fit`;
     context.addIssue({ code: "custom", path: ["OUTBOX_BATCH"], message });
   }
   if (config.KAFKA_SECURITY_PROTOCOL.startsWith("sasl") && config.KAFKA_SASL_MECHANISM === undefined) {

@@ -1,15 +1,17 @@
+import { hostname, userInfo } from "node:os";
 import { parseArgs } from "node:util";
 import { version } from "../package.json";
 import { App, StoppedError } from "./app.ts";
+import { isUuid } from "./auth/identity.ts";
 import { ConfigError, describeConfig, readConfig } from "./config.ts";
 import { EmbeddedPostgresError } from "./db/embedded/index.ts";
 import { MigrationError, migrate } from "./db/migrate.ts";
-import { createPool, DatabaseError, probe } from "./db/pool.ts";
+import { createPool, DatabaseError, probe, type Sql } from "./db/pool.ts";
 import { ListenError } from "./http/server.ts";
 import { describeLibrary, ConfigError as KafkaConfigError, LibraryNotFoundError } from "./kafka/index.ts";
 import { configuredLibrary } from "./log/open.ts";
 import { createLogger } from "./metrics/logger.ts";
-import { SecondLogError } from "./outbox/index.ts";
+import { outboxCommand, SecondLogError } from "./outbox/index.ts";
 
 /** A command line that cannot be followed; the message is one readable line. */
 class UsageError extends Error {
@@ -23,11 +25,17 @@ Usage: aetherlink [command] [options]
 Commands:
   serve     start the server (the default)
   migrate   bring the schema of DATABASE_URL up to date
+  outbox    list                      what waits to be published, and the dead letters
+            requeue <event-id>… | --all   give dead letters five new tries; what waits behind them follows
+            discard <event-id>… | --all   give them up: they are never published
   doctor    say which librdkafka is used for Kafka, its version and built-in features
   version   print the version
 
 Options:
   --with-parent   serve: stop when the process that started the server is gone, as bun run dev needs it
+  --all           outbox: every dead letter
+  --reason <text> outbox: why, for the audit
+  --json          outbox: one JSON object instead of text
   --help, -h      this text; with serve also every environment variable
 `;
 
@@ -42,7 +50,8 @@ const KILL_MARGIN_MS = 500;
 async function main(argv: string[]): Promise<number> {
   const { values, positionals } = readArguments(argv);
   const [command = "serve", ...rest] = positionals;
-  if (rest.length > 0) throw new UsageError(`unknown argument ${rest[0]}; see aetherlink --help`);
+  if (rest.length > 0 && command !== "outbox")
+    throw new UsageError(`unknown argument ${rest[0]}; see aetherlink --help`);
   if (values.help) return print(help(command));
   if (values.version) return print(`${version}\n`);
   switch (command) {
@@ -50,13 +59,15 @@ async function main(argv: string[]): Promise<number> {
       return await serve(values["with-parent"] === true);
     case "migrate":
       return await migrateOnce();
+    case "outbox":
+      return await outbox(rest, values);
     case "doctor":
       return doctor();
     case "version":
       return print(`${version}\n`);
     default:
       throw new UsageError(
-        `unknown command ${command}; there are serve, migrate, doctor and version, see aetherlink --help`,
+        `unknown command ${command}; there are serve, migrate, outbox, doctor and version, see aetherlink --help`,
       );
   }
 }
@@ -70,6 +81,9 @@ function readArguments(argv: string[]) {
         help: { type: "boolean", short: "h" },
         version: { type: "boolean", short: "v" },
         "with-parent": { type: "boolean" },
+        all: { type: "boolean" },
+        json: { type: "boolean" },
+        reason: { type: "string" },
       },
     });
   } catch (error) {
@@ -129,20 +143,45 @@ function onParentGone(told: () => void): void {
   }, PARENT_POLL_MS);
 }
 
-async function migrateOnce(): Promise<number> {
+/** Runs `work` on the database of DATABASE_URL; `otherwise` says what to do when there is none. */
+async function withDatabase(otherwise: string, work: (sql: Sql) => Promise<number>): Promise<number> {
   const config = readConfig();
-  if (config.DATABASE_URL === undefined) {
-    throw new UsageError("DATABASE_URL: is not set; an embedded PostgreSQL is migrated when the server starts");
-  }
+  if (config.DATABASE_URL === undefined) throw new UsageError(`DATABASE_URL: is not set; ${otherwise}`);
   const sql = createPool(config.DATABASE_URL, 1, createLogger("silent", "json"));
   try {
     await probe(sql);
-    const { migrations, functions } = await migrate(sql);
-    const applied = [...migrations, ...functions.map((name) => `functions/${name}`)];
-    return print(applied.length === 0 ? "up to date\n" : applied.map((name) => `applied ${name}\n`).join(""));
+    return await work(sql);
   } finally {
     await sql.end({ timeout: 1 });
   }
+}
+
+function migrateOnce(): Promise<number> {
+  return withDatabase("an embedded PostgreSQL is migrated when the server starts", async (sql) => {
+    const { migrations, functions } = await migrate(sql);
+    const applied = [...migrations, ...functions.map((name) => `functions/${name}`)];
+    return print(applied.length === 0 ? "up to date\n" : applied.map((name) => `applied ${name}\n`).join(""));
+  });
+}
+
+async function outbox(
+  [action = "list", ...eventIds]: string[],
+  { all = false, json = false, reason }: { all?: boolean; json?: boolean; reason?: string },
+): Promise<number> {
+  if (action !== "list" && action !== "requeue" && action !== "discard") {
+    throw new UsageError(`unknown outbox command ${action}; there are list, requeue and discard`);
+  }
+  const malformed = eventIds.find((id) => !isUuid(id));
+  if (malformed !== undefined) throw new UsageError(`${malformed} is no event id: those are UUIDs`);
+  if (action === "list" ? all || eventIds.length > 0 : all === eventIds.length > 0) {
+    throw new UsageError(
+      action === "list" ? "outbox list takes no event ids" : `outbox ${action} takes event ids or --all`,
+    );
+  }
+  const command = { action, eventIds, all, json, reason, actor: `cli:${userInfo().username}@${hostname()}` } as const;
+  return await withDatabase("for an embedded PostgreSQL ask the running server, /api/ops/outbox", (sql) =>
+    outboxCommand(sql, command, print),
+  );
 }
 
 /** Without a library the one line that says how to get one is the answer, with exit code 1. */

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import pino from "pino";
+import { Registry } from "prom-client";
 import { type TestDatabase, testDatabase } from "../test/support/postgres.ts";
 import { realAmbient } from "./ambient.ts";
 import { createPool, type Sql } from "./db/pool.ts";
 import { MemoryLog } from "./log/memory.ts";
 import { loadAssets } from "./ops/index.ts";
+import { OutboxStatus } from "./outbox/index.ts";
 import { createRoutes } from "./routes.ts";
 import { Hub } from "./stream/index.ts";
 
@@ -31,6 +33,8 @@ beforeAll(async () => {
     hub,
     assets: await loadAssets(),
     crm: { sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, committed() {} },
+    registry: new Registry(),
+    outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     health: {
       version: "1.2.3",
       page: "/ops/crm-events",
@@ -264,6 +268,8 @@ describe("the edge", () => {
       hub,
       assets: await loadAssets(),
       crm,
+      registry: new Registry(),
+      outbox: { sql: broken, status: new OutboxStatus(broken, { state: "standby" }) },
       health,
     });
     const response = await away.request("/api/crm/jobs", {

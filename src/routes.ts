@@ -1,21 +1,27 @@
 import { Hono } from "hono";
 import { timeout } from "hono/timeout";
+import type { Registry } from "prom-client";
 import type { Ambient } from "./ambient.ts";
 import { developmentIdentity } from "./auth/identity.ts";
 import type { CrmDependencies } from "./crm/context.ts";
 import { jobRoutes } from "./crm/jobs.routes.ts";
+import type { Sql } from "./db/pool.ts";
 import { requestContext } from "./http/context.ts";
 import type { AppEnv } from "./http/env.ts";
 import { notFound, onError, refuseUnrouted, tooSlow } from "./http/errors.ts";
 import { type HealthDependencies, healthRoutes } from "./http/health.ts";
 import type { Logger } from "./metrics/logger.ts";
+import { metricsRoutes } from "./metrics/routes.ts";
 import { type Assets, opsRoutes } from "./ops/index.ts";
+import { type OutboxStatus, outboxRoutes } from "./outbox/index.ts";
 import { type Hub, streamRoutes } from "./stream/index.ts";
 
 export interface RouteDependencies {
   readonly logger: Logger;
   readonly ambient: Ambient;
   readonly crm: CrmDependencies;
+  readonly registry: Registry;
+  readonly outbox: { readonly sql: Sql; readonly status: OutboxStatus };
   readonly hub: Hub;
   readonly assets: Assets;
   readonly health: HealthDependencies;
@@ -31,6 +37,9 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.route("/", healthRoutes(deps.health));
   app.use("/api/crm/*", timeout(REQUEST_MS, tooSlow), developmentIdentity());
   app.route("/api/crm/jobs", jobRoutes(deps.crm));
+  app.use("/api/ops/*", timeout(REQUEST_MS, tooSlow));
+  app.route("/api/ops/outbox", outboxRoutes({ ...deps.outbox, actor: () => "development" }));
+  app.route("/", metricsRoutes(deps.registry));
   app.route("/", streamRoutes(deps.hub));
   app.route("/", opsRoutes({ snapshot: () => deps.hub.snapshot(PAGE_EVENTS), assets: deps.assets }));
   return app;

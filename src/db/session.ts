@@ -9,14 +9,24 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** What a session tells whoever opened it. */
+export interface SessionEvents {
+  /** The connection dropped before `close`. */
+  onLost(): void;
+  /** A notification came on a channel that the session has been told to LISTEN on. */
+  onNotification(): void;
+}
+
 /**
  * Opens a session of its own beside the pool.
  * @param role role to work as, by SET ROLE
- * @param onLost told when the connection drops before `close`
  */
-export async function openSession(url: string, role: "aetherlink_relay", onLost: () => void): Promise<Session> {
+export async function openSession(url: string, role: "aetherlink_relay", events: SessionEvents): Promise<Session> {
   let isOpen = true;
+  // postgres.js has this option for its own `listen`, which opens a connection beside ours, and does not declare it.
+  const listening = { onnotify: () => events.onNotification() };
   const client = postgres(url, {
+    ...listening,
     max: 1,
     connect_timeout: 10,
     fetch_types: false,
@@ -27,7 +37,7 @@ export async function openSession(url: string, role: "aetherlink_relay", onLost:
     onclose: () => {
       const wasLost = isOpen;
       isOpen = false;
-      if (wasLost) onLost();
+      if (wasLost) events.onLost();
     },
   });
   const close = async () => {

@@ -78,7 +78,13 @@ describe("a tenant's transaction", () => {
         (select count(*)::int from pg_policy p where p.polrelid = c.oid) as policies
       from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
       where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace order by 1`;
-    expect(tables.map((table) => table.name)).toEqual(["idempotency_keys", "jobs", "outbox_events"]);
+    expect(tables.map((table) => table.name)).toEqual([
+      "idempotency_keys",
+      "jobs",
+      "outbox_audit",
+      "outbox_blocked",
+      "outbox_events",
+    ]);
     for (const table of tables) {
       expect(table.forced).toBe(true);
       expect(table.policies).toBeGreaterThan(0);

@@ -80,7 +80,8 @@ export class KafkaPublisher {
 
   async #publishTogether(records: readonly OutgoingRecord[]): Promise<PublishOutcome[]> {
     if (this.#isClosed) return notPublished(records, "the event log was stopped");
-    const producer = (this.#together ??= this.#openTogether());
+    const producer = this.#together ?? this.#openTogether();
+    this.#together = producer;
     const results = await this.#send(producer, records);
     if (isBroken(results)) {
       await producer.close(0);
@@ -115,7 +116,8 @@ export class KafkaPublisher {
 
   async #sendApart(records: readonly OutgoingRecord[]): Promise<PublishOutcome[]> {
     if (this.#isClosed) return notPublished(records, "the event log was stopped");
-    const producer = (this.#apart ??= this.#kafka.producer({ ...FOREVER, "batch.num.messages": 1 }));
+    const producer = this.#apart ?? this.#kafka.producer({ ...FOREVER, "batch.num.messages": 1 });
+    this.#apart = producer;
     const results = await this.#send(producer, records);
     if (isBroken(results)) {
       this.#apart = undefined;

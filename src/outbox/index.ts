@@ -1,3 +1,10 @@
+export { outboxCommand } from "./command.ts";
 export { type DomainEvent, encodeEvent } from "./event.ts";
-export { Relay, type RelayOptions, refuseSecondLog, SecondLogError } from "./relay.ts";
-export { countUnpublished, selectNextOffsets, selectPublished } from "./sql.ts";
+export { refuseSecondLog, SecondLogError } from "./lock.ts";
+export { OutboxMetrics } from "./metrics.ts";
+export { CommitNotifier } from "./notify.ts";
+export { Relay, type RelayOptions } from "./relay.ts";
+export { OutboxRetention } from "./retention.ts";
+export { outboxRoutes } from "./routes.ts";
+export { type Backlog, countUnpublished, selectBacklog, selectNextOffsets, selectPublished } from "./sql.ts";
+export { OutboxStatus } from "./status.ts";

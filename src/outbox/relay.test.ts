@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import pino from "pino";
 import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
 import { openSession } from "../db/session.ts";
-import type { OutgoingRecord, RecordPosition } from "../log/log.ts";
+import { NotPublishedError, type OutgoingRecord, type PublishOutcome } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
 import { encodeEvent } from "./event.ts";
 import { Relay } from "./relay.ts";
@@ -15,10 +15,10 @@ const LONG_MS = 600_000;
 class WatchedLog extends MemoryLog {
   readonly published: OutgoingRecord[] = [];
   failures = 0;
-  override async publish(records: readonly OutgoingRecord[]): Promise<RecordPosition[]> {
+  override async publish(records: readonly OutgoingRecord[]): Promise<PublishOutcome[]> {
     if (this.failures > 0) {
       this.failures--;
-      throw new Error("the log is away");
+      return records.map(() => new NotPublishedError("the log is away"));
     }
     this.published.push(...records);
     return await super.publish(records);
@@ -41,7 +41,7 @@ const createLog = () => new WatchedLog({ topic: "test", partitions: 3, capacity:
 
 function createRelay(log: MemoryLog, options: { batch?: number; pollMs?: number } = {}): Relay {
   const relay = new Relay({
-    openSession: (onLost) => openSession(db.url, "aetherlink_relay", onLost),
+    openSession: (events) => openSession(db.url, "aetherlink_relay", events),
     log,
     logger: pino({ level: "silent" }),
     batch: 100,

@@ -1,23 +1,37 @@
-import type { Sql } from "../db/pool.ts";
-import type { Session } from "../db/session.ts";
+import type { Session, SessionEvents } from "../db/session.ts";
+import { within } from "../deadline.ts";
 import type { EventLog } from "../log/log.ts";
 import type { Logger } from "../metrics/logger.ts";
-import { relayStep } from "./step.ts";
+import { RelayLeader, type StepResult } from "./leader.ts";
+import { LeadershipLostError, Lease } from "./lease.ts";
+import { tryLead } from "./lock.ts";
+import { CHANNEL } from "./notify.ts";
+import type { Settlement } from "./settle.ts";
+import { SessionOutbox } from "./store.ts";
 
-/** Key of the session advisory lock that makes one relay the leader: "AERL" in ASCII. */
-const LEADER_LOCK = 0x41_45_52_4c;
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_MAX_MS = 5_000;
+/** Longest pause between tries to become leader: a standby takes over well within 2 s. */
+const STANDBY_MS = 500;
+/** Milliseconds that stop waits for a database or log that does not answer. */
+const STOP_MS = 1_500;
+const LEASE_MS = 10_000;
+/** Batches in a row for which the log was away, after which another server may try whether it reaches it: a minute or two. */
+const MAX_INTERRUPTIONS = 10;
 
 export interface RelayOptions {
-  /** Opens the session that will hold the leader's lock; `onLost` is told when it drops. */
-  openSession(onLost: () => void): Promise<Session>;
+  /** Opens the session that will hold the leader's lock. */
+  openSession(events: SessionEvents): Promise<Session>;
   readonly log: EventLog;
   readonly logger: Logger;
   /** Events published and marked together. */
   readonly batch: number;
-  /** Milliseconds between looks into the outbox, and between tries to become leader. */
+  /** Milliseconds between looks into the outbox when nothing woke the leader. */
   readonly pollMs: number;
+  /** Told what became of each batch. */
+  readonly settled?: (settlement: Settlement) => void;
+  /** Milliseconds of silence after which a leader has lost its lead. Default 10,000. */
+  readonly leaseMs?: number;
 }
 
 /**
@@ -29,23 +43,27 @@ export class Relay {
   readonly #options: RelayOptions;
   #stopping = false;
   #done: Promise<void> | undefined;
+  #session: Session | undefined;
   /** Resolved by a kick; a new one for each wait. */
   #wake = Promise.withResolvers<void>();
   #kicked = false;
   /** Resolved by stop. */
   #stop = Promise.withResolvers<void>();
+  #backoffMs = BACKOFF_FIRST_MS;
 
   constructor(options: RelayOptions) {
     this.#options = options;
   }
 
-  /** Starts the loop in the background; it survives a database that is away. */
+  /** Starts the loop in the background; it survives a database that is away. Does nothing while an earlier loop has not ended. */
   start(): void {
     if (this.#done !== undefined) return;
     this.#stopping = false;
     this.#stop = Promise.withResolvers<void>();
     this.state = "standby";
-    this.#done = this.#run();
+    this.#done = this.#run().finally(() => {
+      this.#done = undefined;
+    });
   }
 
   /** Says that something was committed: the leader looks at once. Costs nothing when it is at work already. */
@@ -54,64 +72,116 @@ export class Relay {
     this.#wake.resolve();
   }
 
-  /** Publishes what is committed, then hands over leadership. Resolves when the loop has ended; safe twice. */
+  /** Publishes what is committed, then hands over the lead; not for long when database or log do not answer. Safe twice. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#stop.resolve();
-    await this.#done;
-    this.#done = undefined;
+    if (this.#done !== undefined && (await within(STOP_MS, this.#done)) === "late") {
+      this.#options.logger.warn("the relay stops in the middle of its work: what was not recorded is published again");
+      await this.#session?.close();
+      // A log that is away keeps it waiting until it is stopped itself, which comes next; then it ends without recording.
+    }
     this.state = "stopped";
   }
 
   async #run(): Promise<void> {
-    let backoffMs = BACKOFF_FIRST_MS;
     while (!this.#stopping) {
       try {
-        const session = await this.#options.openSession(() => this.kick());
+        const kick = () => this.kick();
+        this.#session = await this.#options.openSession({ onLost: kick, onNotification: kick });
         try {
-          await this.#follow(session, () => {
-            backoffMs = BACKOFF_FIRST_MS;
-          });
+          await this.#follow(this.#session);
         } finally {
-          this.state = "standby";
-          await session.close();
+          if (this.state === "leading") this.state = "standby";
+          await this.#session.close();
+          this.#session = undefined;
         }
       } catch (error) {
         if (this.#stopping) return;
-        this.#options.logger.warn({ err: error, retryMs: backoffMs }, "relay interrupted, will try again");
-        // Jitter, so that replicas do not come back to a recovering database together.
-        await this.#pause(backoffMs * (0.5 + Math.random() / 2));
-        backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS);
+        await this.#backOff(error, "relay interrupted, will try again");
       }
     }
   }
 
-  /** Waits to become leader, then leads until told to stop. Throws when the session or the log fails. */
-  async #follow(session: Session, succeeded: () => void): Promise<void> {
-    for (let isFirst = true; !(await tryLead(session)); isFirst = false) {
-      succeeded();
+  /** Waits to become leader, then leads until told to stop. Throws when the session fails. */
+  async #follow(session: Session): Promise<void> {
+    for (let isFirst = true; !(await tryLead(session.sql)); isFirst = false) {
+      this.#backoffMs = BACKOFF_FIRST_MS;
       if (isFirst) this.#options.logger.info("another server's relay leads, this one stands by");
       if (this.#stopping) return;
-      await this.#pause(this.#options.pollMs);
+      await this.#pause(Math.min(this.#options.pollMs, STANDBY_MS));
     }
+    const lease = new Lease(session, this.#options.leaseMs ?? LEASE_MS);
+    await lease.begin();
+    try {
+      await this.#lead(session, lease);
+    } finally {
+      lease.end();
+    }
+  }
+
+  async #lead(session: Session, lease: Lease): Promise<void> {
+    const { log, batch, settled, logger } = this.#options;
+    const leader = new RelayLeader({
+      outbox: new SessionOutbox(session.sql),
+      log,
+      batch,
+      clock: () => performance.now(),
+      assertLeading: () => lease.assert(),
+      ...(settled === undefined ? {} : { settled }),
+    });
+    // Before the first look, so that nothing falls between the two.
+    await session.sql.unsafe(`listen ${CHANNEL}`);
+    await leader.begin();
     this.state = "leading";
-    this.#options.logger.info("relay leads");
-    for (;;) {
+    logger.info("relay leads");
+    for (let interruptions = 0; ; ) {
       const stopping = this.#stopping;
       this.#kicked = false;
-      const { more } = await relayStep(session, this.#options.log, this.#options.batch);
-      succeeded();
+      const result = await this.#step(leader, lease);
       // The last look comes after stop was asked for: what was committed before is published.
-      if (!more && stopping) return;
-      if (!more) await this.#waitForWork();
+      if (stopping && (!result.more || result.interruption !== undefined)) return await leader.end();
+      if (result.interruption !== undefined) {
+        if (++interruptions > MAX_INTERRUPTIONS) throw result.interruption;
+        await this.#backOff(result.interruption, "the event log is away, will try again");
+        continue;
+      }
+      interruptions = 0;
+      this.#backoffMs = BACKOFF_FIRST_MS;
+      if (!result.more) await this.#waitForWork(leader.nextRetryMs);
+    }
+  }
+
+  /** A step; one that the database fails is tried again as long as the session lives, which remembers what was published. */
+  async #step(leader: RelayLeader, lease: Lease): Promise<StepResult> {
+    for (;;) {
+      try {
+        const fresh = await leader.step();
+        if (fresh.interruption !== undefined) return fresh;
+        const again = await leader.retry();
+        return { ...again, published: fresh.published + again.published, more: fresh.more || again.more };
+      } catch (error) {
+        if (this.#stopping || error instanceof LeadershipLostError) throw error;
+        lease.assert();
+        await this.#backOff(error, "the outbox could not be read or written, will try again");
+        lease.assert();
+      }
     }
   }
 
   /** Waits for a kick, at most for a poll interval; not at all when a kick came since the last look. */
-  async #waitForWork(): Promise<void> {
+  async #waitForWork(atMostMs: number): Promise<void> {
     if (this.#kicked) return;
     this.#wake = Promise.withResolvers<void>();
-    await this.#pause(this.#options.pollMs, this.#wake.promise);
+    await this.#pause(Math.min(this.#options.pollMs, atMostMs), this.#wake.promise);
+  }
+
+  /** Jitter, so that replicas do not come back to a recovering database together. */
+  async #backOff(error: unknown, message: string): Promise<void> {
+    const ms = this.#backoffMs * (0.5 + Math.random() / 2);
+    this.#options.logger.warn({ err: error, retryMs: Math.round(ms) }, message);
+    this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS);
+    await this.#pause(ms);
   }
 
   /** Waits, or until stop. A kick does not shorten it: writers must not turn a back-off into a busy loop. */
@@ -121,43 +191,4 @@ export class Relay {
     await Promise.race([elapsed.promise, this.#stop.promise, ...(orUntil === undefined ? [] : [orUntil])]);
     clearTimeout(timer);
   }
-}
-
-/** Another server leads the relay of this database into a log of its own; the message is one line that says what to do. */
-export class SecondLogError extends Error {
-  override readonly name = "SecondLogError";
-}
-
-/** Milliseconds for which a leader that is going away is waited for, and between two looks. */
-const PREDECESSOR_MS = 3_000;
-const PREDECESSOR_POLL_MS = 50;
-
-/**
- * Makes sure that nobody leads, before an in-process log is refilled: two of those would give out the same offsets.
- * @throws {SecondLogError} when somebody still leads after 3 s
- */
-export async function refuseSecondLog(sql: Sql): Promise<void> {
-  const session = await sql.reserve();
-  try {
-    const deadline = performance.now() + PREDECESSOR_MS;
-    for (;;) {
-      const [row] = await session<{ free: boolean }[]>`select pg_try_advisory_lock(${LEADER_LOCK}) as free`;
-      if (row?.free) break;
-      if (performance.now() > deadline) {
-        throw new SecondLogError(
-          "DATABASE_URL: another server already works on this database with an event log inside its process; " +
-            "stop it, or set KAFKA_BROKERS for both",
-        );
-      }
-      await Bun.sleep(PREDECESSOR_POLL_MS);
-    }
-    await session`select pg_advisory_unlock(${LEADER_LOCK})`;
-  } finally {
-    session.release();
-  }
-}
-
-async function tryLead(session: Session): Promise<boolean> {
-  const [row] = await session.sql<{ leads: boolean }[]>`select pg_try_advisory_lock(${LEADER_LOCK}) as leads`;
-  return row?.leads === true;
 }

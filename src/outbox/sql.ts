@@ -1,52 +1,6 @@
-import type postgres from "postgres";
-import type { Sql } from "../db/pool.ts";
-import type { LogRecord, OutgoingRecord, RecordPosition } from "../log/log.ts";
-
-/** A row of the outbox as the relay reads it. `id` is a bigint, kept as text. */
-export interface OutboxRow {
-  readonly id: string;
-  readonly event_id: string;
-  readonly tenant_id: string;
-  readonly type: string;
-  readonly aggregate_type: string;
-  readonly aggregate_id: string;
-  readonly payload: string;
-  readonly traceparent: string | null;
-  readonly occurred_at: Date;
-}
-
-/** The next unpublished events in id order, by the partial index. */
-export async function selectUnpublished(session: postgres.ReservedSql, limit: number): Promise<OutboxRow[]> {
-  return await session<OutboxRow[]>`
-    select id, event_id, tenant_id, type, aggregate_type, aggregate_id, payload::text as payload, traceparent, occurred_at
-    from outbox_events where published_at is null order by id limit ${limit}`;
-}
-
-/**
- * Records for events that were published where they stand in the log, in one statement. By id and never by a range of
- * ids: a row with an id in between may have committed after the batch was read.
- * @returns how many rows were marked: those that nobody had marked before
- */
-export async function markPublished(
-  session: postgres.ReservedSql,
-  rows: readonly OutboxRow[],
-  positions: readonly RecordPosition[],
-): Promise<number> {
-  const marked = await session`
-    update outbox_events o set published_at = now(), log_partition = m.log_partition, log_offset = m.log_offset
-    from unnest(
-      ${arrayLiteral(rows.map((row) => row.id))}::text::bigint[],
-      ${arrayLiteral(positions.map((position) => position.partition))}::text::integer[],
-      ${arrayLiteral(positions.map((position) => position.offset))}::text::bigint[]
-    ) as m (id, log_partition, log_offset)
-    where o.id = m.id and o.published_at is null`;
-  return marked.count;
-}
-
-/** `{1,2,3}`: numbers as PostgreSQL reads an array from text. */
-function arrayLiteral(numbers: readonly (string | number)[]): string {
-  return `{${numbers.join(",")}}`;
-}
+import type { Sql, Transaction } from "../db/pool.ts";
+import type { LogRecord } from "../log/log.ts";
+import { type OutboxRow, toRecord } from "./record.ts";
 
 /** The newest published events, oldest first, with the positions that were recorded for them. */
 export async function selectPublished(sql: Sql, limit: number): Promise<Omit<LogRecord, "topic">[]> {
@@ -75,42 +29,49 @@ export async function selectNextOffsets(sql: Sql): Promise<Map<number, number>> 
   return new Map(rows.map((row) => [row.log_partition, Number(row.next)]));
 }
 
-/** How many events are waiting to be published. */
+/** How many events are waiting to be published, those behind a dead letter included. */
 export async function countUnpublished(sql: Sql): Promise<number> {
-  const rows = await asRelay(
-    sql,
-    (tx) => tx<{ count: string }[]>`select count(*) as count from outbox_events where published_at is null`,
-  );
-  return Number(rows[0]?.count ?? 0);
+  return (await selectBacklog(sql)).events;
 }
 
-/** A read across all tenants. */
-async function asRelay<T>(sql: Sql, read: (tx: postgres.TransactionSql) => Promise<T>): Promise<T> {
+/** What is waiting, as numbers. */
+export interface Backlog {
+  /** Events not published and not discarded. */
+  readonly events: number;
+  /** Age of the oldest of them by the database's clock; 0 when there is none. */
+  readonly oldestSeconds: number;
+  readonly deadLetters: number;
+  readonly blockedAggregates: number;
+}
+
+/** Counts by the partial indexes, which hold what is waiting alone: 60 ms a million events. */
+export async function selectBacklog(sql: Sql): Promise<Backlog> {
+  const [row] = await asRelay(
+    sql,
+    (tx) => tx<{ pending: string; held: string; oldest: number | null; dead: string; blocked: string }[]>`
+      select
+        (select count(*) from outbox_events where published_at is null and not held) as pending,
+        (select count(*) from outbox_events where held and published_at is null and discarded_at is null) as held,
+        (select count(*) from outbox_events where dead_at is not null and discarded_at is null) as dead,
+        (select count(*) from outbox_blocked) as blocked,
+        extract(epoch from now() - least(
+          (select occurred_at from outbox_events where published_at is null and not held order by id limit 1),
+          (select min(occurred_at) from outbox_events where held and published_at is null and discarded_at is null)
+        ))::float8 as oldest`,
+  );
+  return {
+    events: Number(row?.pending ?? 0) + Number(row?.held ?? 0),
+    oldestSeconds: Math.max(0, row?.oldest ?? 0),
+    deadLetters: Number(row?.dead ?? 0),
+    blockedAggregates: Number(row?.blocked ?? 0),
+  };
+}
+
+/** A transaction across all tenants. */
+export async function asRelay<T>(sql: Sql, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const result = await sql.begin(async (tx) => {
     await tx`set local role aetherlink_relay`;
-    return { value: await read(tx) };
+    return { value: await work(tx) };
   });
   return result.value;
-}
-
-/**
- * The record for an event: the aggregate id as key, so that one aggregate keeps its order, and CloudEvents headers in
- * binary mode: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
- */
-export function toRecord(row: OutboxRow): OutgoingRecord {
-  return {
-    key: row.aggregate_id,
-    value: row.payload,
-    headers: {
-      ce_specversion: "1.0",
-      ce_id: row.event_id,
-      ce_type: row.type,
-      ce_source: "/aetherlink/crm",
-      ce_time: row.occurred_at.toISOString(),
-      ce_subject: `${row.aggregate_type}/${row.aggregate_id}`,
-      ce_tenantid: row.tenant_id,
-      "content-type": "application/json",
-      ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
-    },
-  };
 }

@@ -3,6 +3,7 @@ import { covers, formatVector, type OffsetVector } from "../log/vector.ts";
 import type { Client } from "./client.ts";
 import { encodeFrame, encodeNamed, type Frame, frameAt, joinChunks } from "./frame.ts";
 import type { Ring } from "./ring.ts";
+import { LOOK_BACK, SeenEvents } from "./seen.ts";
 
 /** Events that a client whose position is unknown is sent after a reset. */
 export const RESET_EVENTS = 500;
@@ -62,24 +63,42 @@ async function readFromLog(
   log: EventLog,
   ring: () => Ring,
 ): Promise<void> {
-  const seen = new Set<string>();
-  for await (const batch of log.read(new Map(position), client.signal)) {
+  const seen = new SeenEvents();
+  for await (const batch of log.read(await lookBack(log, position), client.signal)) {
     for (let at = 0; at < batch.length; at += PIECE) {
       await client.room();
-      const frames = batch.slice(at, at + PIECE).map((record) => encodeFrame(record, ""));
-      sendFrom(client, position, frames, seen);
+      const fresh = batch.slice(at, at + PIECE).filter((record) => {
+        const isRepeat = seen.repeats(record.headers.ce_id);
+        const isNew = record.offset >= (position.get(record.partition) ?? 0);
+        if (isNew && isRepeat) position.set(record.partition, record.offset + 1);
+        return isNew && !isRepeat;
+      });
+      sendFrom(
+        client,
+        position,
+        fresh.map((record) => encodeFrame(record, "")),
+      );
     }
     if (ring().holds(position)) return;
   }
 }
 
-/** Sends frames and moves the client's own position on; `seen` holds back an event that the relay had to send twice. */
-function sendFrom(client: Client, position: Map<number, number>, frames: readonly Frame[], seen?: Set<string>): void {
+/** Where to begin, so that an event is known whose repeat stands behind `position`. What is gone is an error all the same. */
+async function lookBack(log: EventLog, position: OffsetVector): Promise<OffsetVector> {
+  const marks = await log.watermarks();
+  return new Map(
+    marks.map(({ partition, low }) => {
+      const wanted = position.get(partition) ?? 0;
+      return [partition, wanted < low ? wanted : Math.max(low, wanted - LOOK_BACK)];
+    }),
+  );
+}
+
+/** Sends frames and moves the client's own position on. */
+function sendFrom(client: Client, position: Map<number, number>, frames: readonly Frame[]): void {
   const chunks: Uint8Array[] = [];
   for (const frame of frames) {
     position.set(frame.partition, frame.offset + 1);
-    if (frame.eventId !== undefined && seen?.has(frame.eventId)) continue;
-    if (frame.eventId !== undefined) seen?.add(frame.eventId);
     chunks.push(frameAt(frame, position));
   }
   if (chunks.length > 0) client.send(joinChunks(chunks));

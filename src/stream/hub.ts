@@ -6,6 +6,7 @@ import { Client } from "./client.ts";
 import { encodeFrame, encodeNamed, encodePosition, encodePreamble, type Frame, frameAt, joinChunks } from "./frame.ts";
 import { mergeByTime } from "./merge.ts";
 import { Ring } from "./ring.ts";
+import { LOOK_BACK, SeenEvents } from "./seen.ts";
 
 export interface HubOptions {
   readonly log: EventLog;
@@ -36,6 +37,9 @@ export interface HubSnapshot {
 export class Hub {
   readonly #options: HubOptions;
   #ring = new Ring(0, new Map());
+  #seen = new SeenEvents();
+  /** Next offset of each partition to read: before the ring's head only at the very beginning. */
+  #position = new Map<number, number>();
   readonly #live = new Set<Client>();
   readonly #clients = new Set<Client>();
   #stop = new AbortController();
@@ -159,7 +163,7 @@ export class Hub {
   /** Reads from where the ring stands: first what is there, in order of time over all partitions, then what comes. */
   async #follow(): Promise<void> {
     let backlog: LogRecord[] | undefined = [];
-    const from = new Map(this.#ring.head);
+    const from = new Map(this.#position);
     for await (const batch of this.#options.log.read(from, this.#stop.signal, { notePosition: true })) {
       if (backlog === undefined) this.#publish(batch);
       else if (batch.length > 0) backlog.push(...batch);
@@ -195,11 +199,13 @@ export class Hub {
     }
   }
 
-  /** Takes a record into the ring; undefined when it repeats an event that is there. */
+  /** Takes a record into the ring; undefined when it repeats an event, or was read only to know it. */
   #admit(record: LogRecord): Frame | undefined {
+    this.#position.set(record.partition, record.offset + 1);
+    const isRepeat = this.#seen.repeats(record.headers.ce_id);
+    if (record.offset < (this.#ring.head.get(record.partition) ?? 0)) return undefined;
     this.#ring.advance(record.partition, record.offset);
-    const eventId = record.headers.ce_id;
-    if (this.#ring.has(eventId)) return undefined;
+    if (isRepeat) return undefined;
     const frame = encodeFrame(record, formatVector(this.#ring.head));
     this.#ring.push(frame);
     return frame;
@@ -221,9 +227,10 @@ export class Hub {
 
   async #beginAtTail(): Promise<void> {
     const marks = await this.#options.log.watermarks();
-    const start = marks.map(
-      ({ partition, low, high }) => [partition, Math.max(low, high - this.#options.ring)] as const,
-    );
-    this.#ring = new Ring(this.#options.ring, new Map(start));
+    const from = (back: number) =>
+      new Map(marks.map(({ partition, low, high }) => [partition, Math.max(low, high - back)] as const));
+    this.#seen = new SeenEvents();
+    this.#position = from(this.#options.ring + LOOK_BACK);
+    this.#ring = new Ring(this.#options.ring, from(this.#options.ring));
   }
 }

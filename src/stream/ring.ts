@@ -8,7 +8,6 @@ export class Ring {
   /** Next offsets before the oldest frame, and behind the newest. */
   readonly #base: Map<number, number>;
   readonly #head: Map<number, number>;
-  readonly #eventIds = new Set<string>();
 
   /**
    * @param capacity frames kept at least
@@ -32,18 +31,13 @@ export class Ring {
     this.#head.set(partition, offset + 1);
   }
 
-  /** True when an event with this id is in the ring: the relay had to send it twice. */
-  has(eventId: string | undefined): boolean {
-    return eventId !== undefined && this.#eventIds.has(eventId);
-  }
-
   push(frame: Frame): void {
     this.#frames.push(frame);
-    if (frame.eventId !== undefined) this.#eventIds.add(frame.eventId);
     if (this.#frames.length >= 2 * this.capacity) this.#evict(this.#frames.length - this.capacity);
   }
 
   /** True when every event behind `position` is in the ring. */
+
   holds(position: OffsetVector): boolean {
     for (const [partition, offset] of this.#base) if ((position.get(partition) ?? 0) < offset) return false;
     return true;
@@ -76,7 +70,6 @@ export class Ring {
   #evict(count: number): void {
     for (const frame of this.#frames.splice(0, count)) {
       this.#base.set(frame.partition, frame.offset + 1);
-      if (frame.eventId !== undefined) this.#eventIds.delete(frame.eventId);
     }
   }
 }

@@ -1,0 +1,215 @@
+import type { EventLog } from "../log/log.ts";
+import { toRecord } from "./record.ts";
+import { type Aggregate, aggregateKey, plan, type Settlement, settle } from "./settle.ts";
+import type { OutboxStore } from "./store.ts";
+
+export interface LeaderOptions {
+  readonly outbox: OutboxStore;
+  readonly log: Pick<EventLog, "publish">;
+  /** Events published and recorded together. */
+  readonly batch: number;
+  /** Milliseconds on a clock that only goes forward. */
+  readonly clock: () => number;
+  /** Throws when the lead is lost: asked after every wait for the log, before anything is recorded. */
+  readonly assertLeading: () => void;
+  /** Told what became of each batch, once it is decided. */
+  readonly settled?: (settlement: Settlement) => void;
+}
+
+/** What one step did. */
+export interface StepResult {
+  readonly published: number;
+  /** True when the next step has work already. */
+  readonly more: boolean;
+  /** Set when the log was away: nothing was charged, the same events come again. */
+  readonly interruption: Error | undefined;
+}
+
+/** Milliseconds before a refused event is tried again; doubled each time. */
+const RETRY_FIRST_MS = 250;
+/** Milliseconds between looks at the blocked aggregates: a person may have requeued or discarded. */
+const LOOK_MS = 50;
+/** Blocked aggregates tried in one go, so that many of them do not hold up those that flow. */
+const RETRIES = 20;
+
+interface Lane extends Aggregate {
+  /** On the leader's clock; Infinity behind a dead letter. */
+  dueAt: number;
+  delayMs: number;
+  /** True until its first event was published: that one is tried alone. */
+  isSuspect: boolean;
+}
+
+/**
+ * The work of one term of leadership, step by step: read, publish, record. It alone knows which aggregates are blocked,
+ * since nobody else blocks or unblocks any.
+ *
+ * While a full batch is being published the next is read, and while that is published the first is recorded; never are two
+ * batches in the log's hands at once. What was published but could not be recorded is remembered and recorded first of all
+ * when it goes on, so that a database which refuses writes makes no repeats.
+ */
+export class RelayLeader {
+  readonly #options: LeaderOptions;
+  readonly #lanes = new Map<string, Lane>();
+  #lookAt = 0;
+  #next: ReturnType<OutboxStore["readPending"]> | undefined;
+  #unrecorded: Settlement[] = [];
+  /** Settles when `#unrecorded` is recorded; undefined when nothing is under way. */
+  #recording: Promise<void> | undefined;
+
+  constructor(options: LeaderOptions) {
+    this.#options = options;
+  }
+
+  /** Milliseconds until an aggregate is to be tried again; Infinity when none is waiting. */
+  get nextRetryMs(): number {
+    let due = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) due = Math.min(due, lane.dueAt);
+    return Math.max(0, due - this.#options.clock());
+  }
+
+  /** Reads which aggregates are blocked; once, before the first step. */
+  async begin(): Promise<void> {
+    await this.#look();
+  }
+
+  /** Publishes the next batch. Rejects when the database fails; as long as the session lives the step may be tried again. */
+  async step(): Promise<StepResult> {
+    const { outbox, log, batch } = this.#options;
+    try {
+      if (this.#recording === undefined && this.#unrecorded.length > 0) await this.#record();
+      const rows = await (this.#next ?? outbox.readPending(batch, []));
+      this.#next = undefined;
+      const isFull = rows.length === batch;
+      if (isFull) this.#readAhead(rows.map((row) => row.id));
+      const { publish, hold } = plan(rows, (key) => this.#lanes.has(key));
+      const outcomes = publish.length === 0 ? [] : await log.publish(publish.map(toRecord));
+      this.#options.assertLeading();
+      const settlement = this.#settle(settle(publish, outcomes), hold);
+      await this.#recording;
+      const recording = this.#record();
+      if (isFull && settlement.left.length === 0) recording.catch(() => {});
+      else await this.#finish(recording);
+      return { published: settlement.published.length, more: isFull, interruption: settlement.interruption };
+    } catch (error) {
+      await this.#recording?.catch(() => {});
+      this.#recording = undefined;
+      await this.#dropAhead();
+      throw error;
+    }
+  }
+
+  /** Tries one event of each aggregate whose time has come, and on success what is held behind it. */
+  async retry(): Promise<StepResult> {
+    const { clock } = this.#options;
+    const total = { published: 0, more: false, interruption: undefined as Error | undefined };
+    if (this.#lanes.size === 0) return total;
+    if (this.#recording !== undefined) await this.#finish(this.#recording);
+    if (clock() >= this.#lookAt + LOOK_MS) await this.#look();
+    const due = [...this.#lanes.values()].filter((lane) => lane.dueAt <= clock());
+    for (const lane of due.toSorted((a, b) => a.dueAt - b.dueAt).slice(0, RETRIES)) {
+      const { published, more, interruption } = await this.#retry(lane);
+      total.published += published;
+      total.more ||= more;
+      total.interruption ??= interruption;
+      if (interruption !== undefined) break;
+    }
+    total.more ||= due.length > RETRIES;
+    return total;
+  }
+
+  /** Waits until all that was published is recorded. */
+  async end(): Promise<void> {
+    await this.#dropAhead();
+    if (this.#recording !== undefined) await this.#finish(this.#recording);
+  }
+
+  async #retry(lane: Lane): Promise<StepResult> {
+    const { outbox, log, batch } = this.#options;
+    const rows = await outbox.readHeld(lane, lane.isSuspect ? 1 : batch);
+    if (rows.length === 0) {
+      if (await outbox.unblock(lane)) this.#lanes.delete(aggregateKey(lane));
+      return { published: 0, more: false, interruption: undefined };
+    }
+    const outcomes = await log.publish(rows.map(toRecord), { apart: lane.isSuspect });
+    this.#options.assertLeading();
+    const { published, refused, interruption } = this.#settle(settle(rows, outcomes), []);
+    await this.#finish(this.#record());
+    if (refused.length === 0 && interruption === undefined) {
+      lane.isSuspect = false;
+      lane.delayMs = RETRY_FIRST_MS;
+    }
+    return { published: published.length, more: refused.length === 0 && interruption === undefined, interruption };
+  }
+
+  /** Notes what is to be recorded, and which aggregates are blocked from now on. */
+  #settle(settlement: Settlement, hold: Settlement["held"]): Settlement {
+    const whole = { ...settlement, held: [...settlement.held, ...hold] };
+    for (const { row } of settlement.refused) this.#block(row);
+    this.#unrecorded.push(whole);
+    this.#options.settled?.(whole);
+    return whole;
+  }
+
+  #block({ tenant_id, aggregate_id }: Aggregate): void {
+    const key = aggregateKey({ tenant_id, aggregate_id });
+    const lane = this.#lanes.get(key) ?? this.#newLane({ tenant_id, aggregate_id });
+    lane.dueAt = this.#options.clock() + lane.delayMs;
+    lane.delayMs *= 2;
+    lane.isSuspect = true;
+    this.#lanes.set(key, lane);
+  }
+
+  /** Compares what we know of the blocked aggregates with what is stored. */
+  async #look(): Promise<void> {
+    const now = this.#options.clock();
+    const stored = await this.#options.outbox.readBlocked();
+    this.#lookAt = now;
+    for (const { dead, tenant_id, aggregate_id } of stored) {
+      const key = aggregateKey({ tenant_id, aggregate_id });
+      const lane = this.#lanes.get(key) ?? this.#newLane({ tenant_id, aggregate_id });
+      if (dead) lane.dueAt = Number.POSITIVE_INFINITY;
+      else if (lane.dueAt === Number.POSITIVE_INFINITY) Object.assign(lane, this.#newLane(lane));
+      this.#lanes.set(key, lane);
+    }
+  }
+
+  /** Due at once. */
+  #newLane({ tenant_id, aggregate_id }: Aggregate): Lane {
+    const dueAt = this.#options.clock();
+    return { tenant_id, aggregate_id, dueAt, delayMs: RETRY_FIRST_MS, isSuspect: true };
+  }
+
+  #readAhead(except: readonly string[]): void {
+    this.#next = this.#options.outbox.readPending(this.#options.batch, except);
+    this.#next.catch(() => {});
+  }
+
+  /** What was read ahead cannot be used: it was read before we knew that an event in front of it failed. */
+  async #dropAhead(): Promise<void> {
+    const ahead = this.#next;
+    this.#next = undefined;
+    await ahead?.catch(() => {});
+  }
+
+  #record(): Promise<void> {
+    this.#recording = this.#recordAll();
+    return this.#recording;
+  }
+
+  async #recordAll(): Promise<void> {
+    for (let first = this.#unrecorded[0]; first !== undefined; first = this.#unrecorded[0]) {
+      await this.#options.outbox.record(first);
+      this.#unrecorded.shift();
+    }
+  }
+
+  async #finish(recording: Promise<void>): Promise<void> {
+    try {
+      await recording;
+    } finally {
+      this.#recording = undefined;
+      await this.#dropAhead();
+    }
+  }
+}

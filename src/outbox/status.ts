@@ -1,0 +1,50 @@
+import type { Sql } from "../db/pool.ts";
+import type { Relay } from "./relay.ts";
+import { type Backlog, selectBacklog } from "./sql.ts";
+
+/** Milliseconds for which a count is shown again: counting a million rows takes 60 ms, and many may ask. */
+const FRESH_MS = 1_000;
+
+/** How the outbox does, as people and metrics are told. */
+export interface OutboxReport {
+  readonly backlog: number;
+  readonly oldestUnpublishedAgeSeconds: number;
+  readonly deadLetters: number;
+  readonly blockedAggregates: number;
+  /** Of this server: another one may lead. */
+  readonly relay: { readonly state: Relay["state"] };
+}
+
+/** Counts what waits in the outbox, at most once a second whoever asks. */
+export class OutboxStatus {
+  readonly #sql: Sql;
+  readonly #relay: Pick<Relay, "state">;
+  #counted: { at: number; backlog: Promise<Backlog> } | undefined;
+
+  constructor(sql: Sql, relay: Pick<Relay, "state">) {
+    this.#sql = sql;
+    this.#relay = relay;
+  }
+
+  /** Rejects when the database is away. */
+  async report(): Promise<OutboxReport> {
+    const backlog = await this.#count();
+    return {
+      backlog: backlog.events,
+      oldestUnpublishedAgeSeconds: backlog.oldestSeconds,
+      deadLetters: backlog.deadLetters,
+      blockedAggregates: backlog.blockedAggregates,
+      relay: { state: this.#relay.state },
+    };
+  }
+
+  #count(): Promise<Backlog> {
+    if (this.#counted !== undefined && performance.now() - this.#counted.at < FRESH_MS) return this.#counted.backlog;
+    const backlog = selectBacklog(this.#sql);
+    this.#counted = { at: performance.now(), backlog };
+    backlog.catch(() => {
+      this.#counted = undefined;
+    });
+    return backlog;
+  }
+}
