@@ -120,8 +120,10 @@ export class RelayLeader {
 
   /** Waits until all that was published is recorded. */
   async end(): Promise<void> {
+    if (this.#recording !== undefined || this.#unrecorded.length > 0) {
+      await this.#finish(this.#recording ?? this.#record());
+    }
     await this.#dropAhead();
-    if (this.#recording !== undefined) await this.#finish(this.#recording);
   }
 
   async #retry(lane: Lane): Promise<StepResult> {
