@@ -2,28 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import pino from "pino";
 import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
 import { openSession } from "../db/session.ts";
-import { NotPublishedError, type OutgoingRecord, type PublishOutcome } from "../log/log.ts";
-import { MemoryLog } from "../log/memory.ts";
-import { encodeEvent } from "./event.ts";
+import { append, TENANT, until, WatchedLog } from "./outbox.fixture.ts";
 import { Relay } from "./relay.ts";
 import { countUnpublished, selectPublished } from "./sql.ts";
 
-const TENANT = "aaaaaaaa-0000-4000-8000-000000000001";
 const LONG_MS = 600_000;
-
-/** The in-process log, which can be told to fail and remembers what it was given. */
-class WatchedLog extends MemoryLog {
-  readonly published: OutgoingRecord[] = [];
-  failures = 0;
-  override async publish(records: readonly OutgoingRecord[]): Promise<PublishOutcome[]> {
-    if (this.failures > 0) {
-      this.failures--;
-      return records.map(() => new NotPublishedError("the log is away"));
-    }
-    this.published.push(...records);
-    return await super.publish(records);
-  }
-}
 
 let db: TestDatabase;
 let relays: Relay[] = [];
@@ -37,9 +20,9 @@ afterEach(async () => {
 });
 afterAll(() => db.drop());
 
-const createLog = () => new WatchedLog({ topic: "test", partitions: 3, capacity: 100_000, now: () => Date.now() });
+const createLog = () => new WatchedLog();
 
-function createRelay(log: MemoryLog, options: { batch?: number; pollMs?: number } = {}): Relay {
+function createRelay(log: WatchedLog, options: { batch?: number; pollMs?: number } = {}): Relay {
   const relay = new Relay({
     openSession: (events) => openSession(db.url, "aetherlink_relay", events),
     log,
@@ -52,38 +35,18 @@ function createRelay(log: MemoryLog, options: { batch?: number; pollMs?: number 
   return relay;
 }
 
-/** Appends events with the given numbers to one aggregate, in one transaction, as the write path does. */
-async function append(numbers: number[], aggregateId: string = crypto.randomUUID(), sql = db.sql): Promise<void> {
-  for (const n of numbers) {
-    const event = encodeEvent({
-      eventId: Bun.randomUUIDv7(),
-      eventType: "JobCreated",
-      tenantId: TENANT,
-      aggregateType: "Job",
-      aggregateId,
-      version: n + 1,
-      occurredAt: new Date().toISOString(),
-      data: { n },
-    });
-    await sql`select append_event(${TENANT}::uuid, ${event}::text::json, null)`;
-  }
-}
-
-const numbers = (log: WatchedLog) => log.published.map((record) => JSON.parse(record.value ?? "").data.n as number);
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
-}
-
 const drained = async () => (await countUnpublished(db.sql)) === 0;
 
 describe("the relay", () => {
   test("publishes a backlog in id order over several batches and records where each event stands", async () => {
-    await append(Array.from({ length: 25 }, (_, i) => i));
+    await append(
+      db.sql,
+      Array.from({ length: 25 }, (_, i) => i),
+    );
     const log = createLog();
     createRelay(log, { batch: 10 }).start();
     await until(drained);
-    expect(numbers(log)).toEqual(Array.from({ length: 25 }, (_, i) => i));
+    expect(log.numbers).toEqual(Array.from({ length: 25 }, (_, i) => i));
     const recorded = await selectPublished(db.sql, 100);
     expect(recorded.map((record) => record.offset)).toEqual(Array.from({ length: 25 }, (_, i) => i));
     expect(recorded[0]?.headers).toMatchObject({ ce_specversion: "1.0", ce_type: "JobCreated", ce_tenantid: TENANT });
@@ -96,7 +59,7 @@ describe("the relay", () => {
     relay.start();
     await until(() => relay.state === "leading");
     for (let n = 0; n < 20; n++) {
-      await append([n]);
+      await append(db.sql, [n]);
       relay.kick();
       await until(() => log.published.length === n + 1);
     }
@@ -107,7 +70,7 @@ describe("the relay", () => {
     const relay = createRelay(log);
     relay.start();
     await until(() => relay.state === "leading");
-    await append([1]);
+    await append(db.sql, [1]);
     await until(() => log.published.length === 1);
   });
 
@@ -115,23 +78,23 @@ describe("the relay", () => {
     const log = createLog();
     createRelay(log).start();
     await db.sql.begin(async (tx) => {
-      await append([1], crypto.randomUUID(), tx as unknown as typeof db.sql);
-      await append([2]);
-      await until(() => numbers(log).includes(2));
+      await append(tx as unknown as typeof db.sql, [1]);
+      await append(db.sql, [2]);
+      await until(() => log.numbers.includes(2));
       await until(async () => (await selectPublished(db.sql, 10)).length === 1);
     });
-    await until(() => numbers(log).includes(1));
+    await until(() => log.numbers.includes(1));
     await until(drained);
-    expect(numbers(log)).toEqual([2, 1]);
+    expect(log.numbers).toEqual([2, 1]);
   });
 
   test("tries again when the log fails, and loses nothing", async () => {
     const log = createLog();
     log.failures = 3;
-    await append([0, 1, 2]);
+    await append(db.sql, [0, 1, 2]);
     createRelay(log).start();
     await until(drained);
-    expect(numbers(log)).toEqual([0, 1, 2]);
+    expect(log.numbers).toEqual([0, 1, 2]);
   });
 
   test("goes on in a new session when its connection is terminated, and loses nothing", async () => {
@@ -143,10 +106,10 @@ describe("the relay", () => {
       await db.sql`
         select pg_terminate_backend(pid) from pg_stat_activity
         where application_name = 'aetherlink-relay' and datname = current_database()`;
-      await append([round]);
+      await append(db.sql, [round]);
       await until(drained);
     }
-    expect([...new Set(numbers(log))]).toEqual([0, 1, 2, 3, 4]);
+    expect([...new Set(log.numbers)]).toEqual([0, 1, 2, 3, 4]);
   });
 
   test("has one leader; a standby takes over when the leader stops", async () => {
@@ -155,14 +118,14 @@ describe("the relay", () => {
     first?.start();
     await until(() => first?.state === "leading");
     second?.start();
-    await append([0, 1]);
+    await append(db.sql, [0, 1]);
     await until(drained);
     expect(second?.state).toBe("standby");
     await first?.stop();
-    await append([2]);
+    await append(db.sql, [2]);
     await until(drained);
     expect(second?.state).toBe("leading");
-    expect(logs.map((log) => log && numbers(log))).toEqual([[0, 1], [2]]);
+    expect(logs.map((log) => log.numbers)).toEqual([[0, 1], [2]]);
   });
 
   test("publishes what was committed before it was told to stop", async () => {
@@ -170,7 +133,10 @@ describe("the relay", () => {
     const relay = createRelay(log, { pollMs: LONG_MS, batch: 7 });
     relay.start();
     await until(() => relay.state === "leading");
-    await append(Array.from({ length: 30 }, (_, i) => i));
+    await append(
+      db.sql,
+      Array.from({ length: 30 }, (_, i) => i),
+    );
     await relay.stop();
     expect(relay.state).toBe("stopped");
     expect(log.published).toHaveLength(30);
@@ -185,9 +151,9 @@ describe("the relay", () => {
     relay.start();
     await relay.stop();
     await relay.stop();
-    await append([1]);
+    await append(db.sql, [1]);
     relay.start();
     await until(drained);
-    expect(numbers(log)).toEqual([1]);
+    expect(log.numbers).toEqual([1]);
   });
 });
