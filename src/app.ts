@@ -135,6 +135,7 @@ export class App {
           sql,
           ambient: this.#ambient,
           idempotencyTtlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
+          requireIfMatch: config.REQUIRE_IF_MATCH,
           committed: () => (relay.state === "leading" ? relay.kick() : notifier.notify()),
         },
         health: { version, page: "/ops/crm-events", checks: () => this.#checks(sql, relay, hub) },

@@ -20,6 +20,7 @@ function integer(min: number, max: number, fallback: number) {
 /** Options of an enum whose error lists what is allowed. */
 const allowed = (values: readonly string[]) => ({ error: `must be one of ${values.join(", ")}` });
 
+const BOOLEANS = ["true", "false"] as const;
 const AUTH = ["development", "none"] as const;
 const SECURITY_PROTOCOLS = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] as const;
 const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const;
@@ -109,6 +110,13 @@ const fields = {
   IDEMPOTENCY_TTL_HOURS: integer(1, 720, 24).describe(
     "Hours for which an Idempotency-Key answers with the first response.",
   ),
+  REQUIRE_IF_MATCH: z
+    .enum(BOOLEANS, allowed(BOOLEANS))
+    .default("false")
+    .transform((value) => value === "true")
+    .describe(
+      "true: PATCH and DELETE need If-Match, and are answered 428 without it. false: it is looked at when sent.",
+    ),
   STREAM_RING: integer(500, 100_000, 1_000).describe(
     "Newest events kept in memory for the page and for resuming streams.",
   ),

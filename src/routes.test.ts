@@ -32,7 +32,7 @@ beforeAll(async () => {
     ambient: realAmbient,
     hub,
     assets: await loadAssets(),
-    crm: { sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, committed() {} },
+    crm: { sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch: false, committed() {} },
     registry: new Registry(),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     health: {
@@ -210,7 +210,7 @@ describe("the edge", () => {
 
   test.each([
     ["/api/crm/jobs", "DELETE", "GET, POST, HEAD, OPTIONS"],
-    [`/api/crm/jobs/${TENANT}`, "PUT", "GET, HEAD, OPTIONS"],
+    [`/api/crm/jobs/${TENANT}`, "PUT", "GET, PATCH, DELETE, HEAD, OPTIONS"],
     ["/crm-events", "POST", "GET, HEAD, OPTIONS"],
     ["/ops/crm-events", "POST", "GET, HEAD, OPTIONS"],
     ["/", "PATCH", "GET, HEAD, OPTIONS"],
@@ -260,7 +260,7 @@ describe("the edge", () => {
 
   test("a database that is away is a 503 with Retry-After, without its words", async () => {
     const broken = createPool("postgres://x:s3cret@127.0.0.1:1/x", 1, pino({ level: "silent" }));
-    const crm = { sql: broken, ambient: realAmbient, idempotencyTtlMs: 1, committed() {} };
+    const crm = { sql: broken, ambient: realAmbient, idempotencyTtlMs: 1, requireIfMatch: false, committed() {} };
     const health = { version: "", page: "/", checks: async () => [] };
     const away = createRoutes({
       logger: pino({ level: "silent" }),

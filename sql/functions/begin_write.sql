@@ -5,32 +5,27 @@
 --   mismatch  the key was used for another request
 -- The lookup is a statement of its own after the lock: in a volatile function each statement has its own snapshot, so it
 -- sees what the lock's last holder committed. A single combined statement would use the older snapshot and do the work twice.
-create or replace function begin_write(
-  p_tenant uuid, p_key text, p_fingerprint bytea, p_now timestamptz,
-  out outcome text, out status smallint, out headers json, out body text
-) language plpgsql as $$
+create or replace function begin_write(w write_request) returns write_result language plpgsql as $$
 declare
   known idempotency_keys;
+  result write_result;
 begin
-  perform enter_tenant(p_tenant);
-  outcome := 'proceed';
-  if p_key is null then
-    return;
+  perform enter_tenant(w.tenant_id);
+  result.outcome := 'proceed';
+  if w.key is null then
+    return result;
   end if;
-  if not pg_try_advisory_xact_lock(hashtextextended(p_tenant::text || ':' || p_key, 0)) then
-    outcome := 'busy';
-    return;
+  if not pg_try_advisory_xact_lock(hashtextextended(w.tenant_id::text || ':' || w.key, 0)) then
+    result.outcome := 'busy';
+    return result;
   end if;
-  select * into known from idempotency_keys k where k.tenant_id = p_tenant and k.key = p_key and k.expires_at > p_now;
+  select * into known from idempotency_keys k where k.tenant_id = w.tenant_id and k.key = w.key and k.expires_at > w.now;
   if not found then
-    return;
+    return result;
   end if;
-  if known.fingerprint <> p_fingerprint then
-    outcome := 'mismatch';
-    return;
+  if known.fingerprint <> w.fingerprint then
+    result.outcome := 'mismatch';
+    return result;
   end if;
-  outcome := 'replay';
-  status := known.status_code;
-  headers := known.response_headers;
-  body := known.response_body;
+  return row('replay', known.status_code, known.response_headers, known.response_body)::write_result;
 end $$;

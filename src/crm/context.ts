@@ -8,6 +8,8 @@ export interface CrmDependencies {
   readonly ambient: Ambient;
   /** Milliseconds for which an idempotency key is kept. */
   readonly idempotencyTtlMs: number;
+  /** True when PATCH and DELETE have to name the version that they mean. */
+  readonly requireIfMatch: boolean;
   /** Told after each COMMIT that appended to the outbox; wakes the relay. */
   committed(): void;
 }
@@ -17,6 +19,11 @@ export interface WriteContext {
   readonly tenantId: string;
   readonly method: string;
   readonly path: string;
+  readonly requestId: string;
   readonly traceparent: string;
+  readonly ifMatch: IfMatch;
   readonly idempotency: IdempotentRequest | undefined;
 }
+
+/** Versions that the caller's If-Match allows: `any` for `*`, undefined when there was no such header. */
+export type IfMatch = readonly number[] | "any" | undefined;

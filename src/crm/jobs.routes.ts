@@ -1,21 +1,27 @@
-import { type Context, Hono } from "hono";
-import { isUuid } from "../auth/identity.ts";
-import { AppError } from "../errors.ts";
-import { jsonBody } from "../http/body.ts";
+import { Hono } from "hono";
+import { jsonBody, MERGE_PATCH } from "../http/body.ts";
 import type { TenantEnv } from "../http/env.ts";
 import { validate } from "../http/validate.ts";
-import { fingerprint, parseKey } from "../idempotency/key.ts";
 import { writeResponse } from "../idempotency/write.ts";
-import type { CrmDependencies, WriteContext } from "./context.ts";
-import { createJob, getJob, jobListSchema, listJobs, newJobSchema, responseHeaders } from "./jobs.ts";
+import type { CrmDependencies } from "./context.ts";
+import {
+  changeJob,
+  createJob,
+  deleteJob,
+  getJob,
+  jobListSchema,
+  jobPatchSchema,
+  listJobs,
+  newJobSchema,
+} from "./jobs.ts";
+import { idParameter, writeContext } from "./requests.ts";
 
 /** Routes below `/api/crm/jobs`; they expect the identity in the context. */
 export function jobRoutes(deps: CrmDependencies) {
   return new Hono<TenantEnv>()
-    .post("/", ...jsonBody(), validate("json", newJobSchema), async (c) => {
-      const { response, replayed } = await createJob(deps, await writeContext(c), c.req.valid("json"));
-      return writeResponse(response, replayed);
-    })
+    .post("/", ...jsonBody(), validate("json", newJobSchema), async (c) =>
+      writeResponse(await createJob(deps, await writeContext(c), c.req.valid("json"))),
+    )
     .get("/", validate("query", jobListSchema), async (c) => {
       const page = c.req.valid("query");
       const { data, next } = await listJobs(deps, c.var.identity.tenantId, page);
@@ -23,33 +29,12 @@ export function jobRoutes(deps: CrmDependencies) {
       return c.json({ data, next });
     })
     .get("/:id", async (c) => {
-      const id = c.req.param("id");
-      // No job has such an id, so this is the answer of any other unknown one.
-      if (!isUuid(id)) throw new AppError("not-found", "There is no such job: ids are UUIDs");
-      const job = await getJob(deps, c.var.identity.tenantId, id);
-      return c.body(JSON.stringify(job), 200, responseHeaders(job));
-    });
-}
-
-/** Reads from the request what every write needs beside its body. */
-async function writeContext(c: Context<TenantEnv>): Promise<WriteContext> {
-  const { identity, trace } = c.var;
-  const key = parseKey(c.req.header("idempotency-key"));
-  const url = new URL(c.req.url);
-  const shape = {
-    method: c.req.method,
-    path: url.pathname,
-    query: url.search,
-    principal: identity.principal,
-    contentType: c.req.header("content-type") ?? "",
-  };
-  const body = key === undefined ? undefined : new Uint8Array(await c.req.arrayBuffer());
-  return {
-    tenantId: identity.tenantId,
-    method: shape.method,
-    path: shape.path,
-    traceparent: trace.traceparent,
-    idempotency:
-      key === undefined || body === undefined ? undefined : { key, fingerprint: fingerprint({ ...shape, body }) },
-  };
+      const id = idParameter(c, "job");
+      const { body, version } = await getJob(deps, c.var.identity.tenantId, id);
+      return c.body(body, 200, { "Content-Type": "application/json", ETag: `"v${version}"` });
+    })
+    .patch("/:id", ...jsonBody(MERGE_PATCH), validate("json", jobPatchSchema), async (c) =>
+      writeResponse(await changeJob(deps, await writeContext(c), idParameter(c, "job"), c.req.valid("json"))),
+    )
+    .delete("/:id", async (c) => writeResponse(await deleteJob(deps, await writeContext(c), idParameter(c, "job"))));
 }

@@ -2,21 +2,57 @@ import { z } from "zod";
 import type { Transaction } from "../db/pool.ts";
 import { withTenant } from "../db/tenant.ts";
 import { AppError } from "../errors.ts";
-import { readWrite, type StoredResponse, type WriteRow } from "../idempotency/write.ts";
-import { encodeEvent } from "../outbox/event.ts";
+import type { WriteRow } from "../idempotency/write.ts";
 import type { CrmDependencies, WriteContext } from "./context.ts";
-import { body, oneOf, text } from "./fields.ts";
+import { body, oneOf, reference, text, time } from "./fields.ts";
+import { runWrite, type WriteOutcome } from "./write.ts";
 
 /** States of a job. */
 export const JOB_STATUSES = ["Open", "Scheduled", "InProgress", "Completed", "Cancelled"] as const;
 
+const AMOUNT_RULE = 'must be a decimal number as text, such as "1250.00": up to 15 digits and 4 decimals, not negative';
+const CURRENCY_RULE = "must be a currency code of three capital letters (ISO 4217), such as EUR";
+
+/** An exact decimal, never a float: text here, numeric in the database, the digits as they were sent. */
+const amountFields = {
+  value: z.string({ error: AMOUNT_RULE }).regex(/^(0|[1-9]\d{0,14})(\.\d{1,4})?$/, AMOUNT_RULE),
+  currency: z.string({ error: CURRENCY_RULE }).regex(/^[A-Z]{3}$/, CURRENCY_RULE),
+};
+
+const jobFields = {
+  title: text(200),
+  description: text(5_000).nullable(),
+  status: oneOf(JOB_STATUSES),
+  accountId: reference("an account"),
+  contactId: reference("a contact"),
+  scheduledAt: time().nullable(),
+  amount: body(amountFields).nullable(),
+  tags: z
+    .array(text(50), { error: "must be a list of up to 20 texts" })
+    .max(20, "must be a list of up to 20 texts")
+    .refine((tags) => new Set(tags).size === tags.length, "must not have a tag twice"),
+  attributes: z.record(z.string(), z.json(), { error: "must be a JSON object" }),
+};
+
 /** The body of `POST /api/crm/jobs`. */
 export const newJobSchema = body({
-  title: text(200),
-  status: oneOf(JOB_STATUSES).default("Open"),
+  title: jobFields.title,
+  description: jobFields.description.default(null),
+  status: jobFields.status.default("Open"),
+  accountId: jobFields.accountId.default(null),
+  contactId: jobFields.contactId.default(null),
+  scheduledAt: jobFields.scheduledAt.default(null),
+  amount: jobFields.amount.default(null),
+  tags: jobFields.tags.default([]),
+  attributes: jobFields.attributes.default({}),
 });
 /** A job to be made. */
 export type NewJob = z.output<typeof newJobSchema>;
+
+/** The body of `PATCH /api/crm/jobs/{id}`: a JSON merge patch. */
+export const jobPatchSchema = body({ ...jobFields, amount: body(amountFields).partial().nullable() }).partial();
+/** A change of a job: fields that it does not have stay, null clears. */
+export type JobPatch = z.output<typeof jobPatchSchema>;
 
 /** Parameters of `GET /api/crm/jobs`. */
 export const jobListSchema = z.strictObject({
@@ -30,87 +66,74 @@ export const jobListSchema = z.strictObject({
 });
 
 /** A job as the API shows it. */
-export interface Job {
+export interface Job extends NewJob {
   readonly id: string;
   readonly tenantId: string;
   readonly version: number;
-  readonly title: string;
-  readonly status: (typeof JOB_STATUSES)[number];
   /** RFC 3339, UTC, milliseconds. */
   readonly createdAt: string;
   readonly updatedAt: string;
 }
 
-interface JobRow {
-  id: string;
-  tenant_id: string;
-  version: number;
-  title: string;
-  status: Job["status"];
-  created_at: Date;
-  updated_at: Date;
+/** An entity as it is sent: its version and its JSON. */
+export interface ShownEntity {
+  readonly version: number;
+  readonly body: string;
+}
+
+/** Creates a job, its `JobCreated` event and the stored response in one transaction and one round trip. */
+export function createJob(deps: CrmDependencies, context: WriteContext, input: NewJob): Promise<WriteOutcome> {
+  const now = deps.ambient.now();
+  const [id, eventId] = [deps.ambient.newId(), deps.ambient.newId()];
+  // JSON goes through ::text, else the driver would encode the string as JSON a second time.
+  return runWrite(
+    deps,
+    context,
+    now,
+    (sql, write) => sql<WriteRow[]>`
+      select * from create_job(${write}, ${id}::uuid, ${eventId}::uuid, ${JSON.stringify(input)}::text::json)`,
+  );
 }
 
 /**
- * Creates a job, its `JobCreated` event and the stored response in one transaction and one round trip.
- * @returns the response to send, and whether it is a replay of an earlier one
- * @throws {AppError} idempotency-key-busy, idempotency-key-reused
+ * Changes a job by a JSON merge patch: `JobUpdated`, and `JobStatusChanged` beside it when the status is another.
+ * A change that changes nothing is one too: it has a version and an event of its own.
  */
-export async function createJob(
+export function changeJob(
   deps: CrmDependencies,
   context: WriteContext,
-  input: NewJob,
-): Promise<{ response: StoredResponse; replayed: boolean }> {
+  id: string,
+  patch: JobPatch,
+): Promise<WriteOutcome> {
   const now = deps.ambient.now();
-  const occurredAt = now.toISOString();
-  const { tenantId } = context;
-  const job: Job = {
-    id: deps.ambient.newId(),
-    tenantId,
-    version: 1,
-    ...input,
-    createdAt: occurredAt,
-    updatedAt: occurredAt,
-  };
-  const event = encodeEvent({
-    eventId: deps.ambient.newId(),
-    eventType: "JobCreated",
-    tenantId,
-    aggregateType: "Job",
-    aggregateId: job.id,
-    version: job.version,
-    occurredAt,
-    data: { title: job.title, status: job.status },
-  });
-  // JSON goes through ::text, else the driver would encode the string as JSON a second time.
-  const [row] = await deps.sql<WriteRow[]>`
-    select * from create_job(
-      p_tenant => ${tenantId}::uuid,
-      p_key => ${context.idempotency?.key ?? null}::text,
-      p_fingerprint => ${context.idempotency?.fingerprint ?? null}::bytea,
-      p_method => ${context.method}::text,
-      p_path => ${context.path}::text,
-      p_expires_at => ${new Date(now.getTime() + deps.idempotencyTtlMs)}::timestamptz,
-      p_now => ${now}::timestamptz,
-      p_id => ${job.id}::uuid,
-      p_title => ${job.title}::text,
-      p_status => ${job.status}::text,
-      p_event => ${event}::text::json,
-      p_traceparent => ${context.traceparent}::text,
-      p_response_headers => ${JSON.stringify(responseHeaders(job))}::text::json,
-      p_response_body => ${JSON.stringify(job)}::text
-    )`;
-  const result = readWrite(row);
-  if (!result.replayed) deps.committed();
-  return result;
+  const [eventId, statusEventId] = [deps.ambient.newId(), deps.ambient.newId()];
+  return runWrite(
+    deps,
+    context,
+    now,
+    (sql, write) => sql<WriteRow[]>`
+      select * from change_job(${write}, ${id}::uuid, ${eventId}::uuid, ${statusEventId}::uuid, ${JSON.stringify(patch)}::text::jsonb)`,
+  );
+}
+
+/** Deletes a job; `JobDeleted` is its last event. */
+export function deleteJob(deps: CrmDependencies, context: WriteContext, id: string): Promise<WriteOutcome> {
+  const now = deps.ambient.now();
+  const eventId = deps.ambient.newId();
+  return runWrite(
+    deps,
+    context,
+    now,
+    (sql, write) => sql<WriteRow[]>`select * from delete_job(${write}, ${id}::uuid, ${eventId}::uuid)`,
+  );
 }
 
 /**
- * One job of the tenant.
+ * One job of the tenant, in one round trip.
  * @throws {AppError} not-found, also when the job is another tenant's
  */
-export async function getJob(deps: CrmDependencies, tenantId: string, id: string): Promise<Job> {
-  const job = await withTenant(deps.sql, tenantId, (tx) => selectJob(tx, tenantId, id));
+export async function getJob(deps: CrmDependencies, tenantId: string, id: string): Promise<ShownEntity> {
+  const [job] = await deps.sql<ShownEntity[]>`select version, body from get_job(${tenantId}::uuid, ${id}::uuid)`;
   if (job === undefined) throw new AppError("not-found", `There is no job ${id}`);
   return job;
 }
@@ -130,16 +153,6 @@ export async function listJobs(
   return { data, next: found.length > page.limit ? (data.at(-1)?.id ?? null) : null };
 }
 
-/** Headers that a job is shown with. */
-export function responseHeaders(job: Job): Record<string, string> {
-  return { "Content-Type": "application/json", ETag: `"v${job.version}"`, Location: `/api/crm/jobs/${job.id}` };
-}
-
-async function selectJob(tx: Transaction, tenantId: string, id: string): Promise<Job | undefined> {
-  const [row] = await tx<JobRow[]>`select * from jobs where tenant_id = ${tenantId} and id = ${id}`;
-  return row && toJob(row);
-}
-
 /** Ids are UUIDs of version 7, so their order is that of creation and the primary key serves every page alike. */
 async function selectJobs(
   tx: Transaction,
@@ -147,21 +160,9 @@ async function selectJobs(
   limit: number,
   before: string | undefined,
 ): Promise<Job[]> {
-  const rows = await tx<JobRow[]>`
-    select * from jobs
+  const rows = await tx<{ job: Job }[]>`
+    select job_json(j)::json as job from jobs j
     where tenant_id = ${tenantId} and id < ${before ?? "ffffffff-ffff-ffff-ffff-ffffffffffff"}
     order by id desc limit ${limit}`;
-  return rows.map(toJob);
-}
-
-function toJob(row: JobRow): Job {
-  return {
-    id: row.id,
-    tenantId: row.tenant_id,
-    version: row.version,
-    title: row.title,
-    status: row.status,
-    createdAt: row.created_at.toISOString(),
-    updatedAt: row.updated_at.toISOString(),
-  };
+  return rows.map((row) => row.job);
 }

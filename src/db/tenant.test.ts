@@ -79,6 +79,8 @@ describe("a tenant's transaction", () => {
       from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
       where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace order by 1`;
     expect(tables.map((table) => table.name)).toEqual([
+      "accounts",
+      "contacts",
       "idempotency_keys",
       "jobs",
       "outbox_audit",

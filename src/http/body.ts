@@ -6,29 +6,44 @@ import { AppError } from "../errors.ts";
 /** Bytes of a request body at most. */
 export const MAX_BODY_BYTES = 1_048_576;
 
-const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
+const JSON_TYPE = "application/json";
+/** Media type of a JSON merge patch (RFC 7396). */
+export const MERGE_PATCH = "application/merge-patch+json";
+const PARAMETERS = /^\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
-/** Refuses a body that is not declared as JSON in UTF-8 (415), is over 1 MiB (413) or is not UTF-8 (400), before anything reads it. */
-export function jsonBody(): [MiddlewareHandler, MiddlewareHandler, MiddlewareHandler] {
-  return [requireJsonType, limitBody, requireUtf8];
+/**
+ * Refuses a body that is not declared as JSON in UTF-8 (415), is over 1 MiB (413) or is not UTF-8 (400), before anything reads it.
+ * @param types media types that are taken beside `application/json`, the one to recommend first
+ */
+export function jsonBody(...types: string[]): [MiddlewareHandler, MiddlewareHandler, MiddlewareHandler] {
+  return [requireType([...types, JSON_TYPE]), limitBody, requireUtf8];
 }
 
-const requireJsonType: MiddlewareHandler = async (c, next) => {
-  if (!JSON_TYPE.test(c.req.header("content-type") ?? "")) {
-    throw new AppError("unsupported-media-type", "The body must be JSON: send Content-Type: application/json", {
-      headers: { Accept: "application/json" },
-      faults: [{ header: "Content-Type", detail: "must be application/json, in UTF-8" }],
-    });
-  }
-  const encoding = c.req.header("content-encoding");
-  if (encoding !== undefined && encoding !== "identity") {
-    throw new AppError("unsupported-media-type", "The body must not be compressed", {
-      headers: { "Accept-Encoding": "identity" },
-      faults: [{ header: "Content-Encoding", detail: "must be missing or identity" }],
-    });
-  }
-  await next();
-};
+const requireType =
+  (types: string[]): MiddlewareHandler =>
+  async (c, next) => {
+    const given = c.req.header("content-type") ?? "";
+    const isTaken = types.some(
+      (type) => given.slice(0, type.length).toLowerCase() === type && PARAMETERS.test(given.slice(type.length)),
+    );
+    if (!isTaken) {
+      throw new AppError("unsupported-media-type", `The body must be JSON: send Content-Type: ${types[0]}`, {
+        headers: {
+          Accept: types.join(", "),
+          ...(types.includes(MERGE_PATCH) ? { "Accept-Patch": types.join(", ") } : {}),
+        },
+        faults: [{ header: "Content-Type", detail: `must be ${types.join(" or ")}, in UTF-8` }],
+      });
+    }
+    const encoding = c.req.header("content-encoding");
+    if (encoding !== undefined && encoding !== "identity") {
+      throw new AppError("unsupported-media-type", "The body must not be compressed", {
+        headers: { "Accept-Encoding": "identity" },
+        faults: [{ header: "Content-Encoding", detail: "must be missing or identity" }],
+      });
+    }
+    await next();
+  };
 
 const limitBody: MiddlewareHandler = bodyLimit({
   maxSize: MAX_BODY_BYTES,

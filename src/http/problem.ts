@@ -1,13 +1,16 @@
 import type { AppError, ErrorCode } from "../errors.ts";
 
 /** Status and title of each code; the type is `urn:aetherlink:problem:<code>`. */
-const PROBLEMS: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
+export const PROBLEMS: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
   "malformed-request": [400, "The request is malformed"],
   "invalid-field": [422, "A field is not valid"],
   "unsupported-media-type": [415, "The content type is not supported"],
   "body-too-large": [413, "The body is too large"],
   "not-found": [404, "Not found"],
   "method-not-allowed": [405, "The method is not allowed here"],
+  "in-use": [409, "Something still refers to it"],
+  "precondition-failed": [412, "The entity has changed since"],
+  "precondition-required": [428, "If-Match is required"],
   "idempotency-key-busy": [409, "A request with this Idempotency-Key is under way"],
   "idempotency-key-reused": [422, "The Idempotency-Key was used for another request"],
   unavailable: [503, "The service is not available right now"],

@@ -22,15 +22,18 @@ async function write(
   const { at = NOW, status = 201, tenant = TENANT } = options;
   const print = new Bun.CryptoHasher("sha256").update(body).digest();
   return await db.sql.begin(async (tx) => {
-    const [row] = await tx<WriteRow[]>`select * from begin_write(${tenant}::uuid, ${key}, ${print}, ${at})`;
-    if (row === undefined) throw new Error("no row");
-    if (row.outcome !== "proceed") return row;
-    await tx`
-      select finish_write(${tenant}::uuid, ${key}, ${print}, 'POST', '/x', ${at}, ${new Date(at.getTime() + 86_400_000)},
-        ${status}::smallint, '{"Content-Type":"application/json"}'::json, ${`answer to ${body}`})`;
-    return { ...row, status, body: `answer to ${body}` };
+    const request = writeRequest(key, print, at, tenant);
+    const [row] = await tx<WriteRow[]>`select * from begin_write(${request})`;
+    if (row?.outcome !== "proceed") return row as WriteRow;
+    const [written] = await tx<WriteRow[]>`
+      select * from finish_write(${request}, ${status}, '{"Content-Type":"application/json"}'::json, ${`answer to ${body}`})`;
+    return written as WriteRow;
   });
 }
+
+const writeRequest = (key: string, print: Uint8Array, at: Date, tenant = TENANT) => db.sql`row(
+  ${tenant}::uuid, ${key}::text, ${print}::bytea, 'POST', '/x', 'request', null, null, false,
+  ${at}::timestamptz, ${new Date(at.getTime() + 86_400_000)}::timestamptz)::write_request`;
 
 describe("the idempotency store", () => {
   test("gives the first response again for the same request", async () => {
@@ -64,7 +67,7 @@ describe("the idempotency store", () => {
     const print = new Uint8Array(32);
     await expect(
       db.sql.begin(async (tx) => {
-        await tx`select * from begin_write(${TENANT}::uuid, 'busy', ${print}, ${NOW})`;
+        await tx`select * from begin_write(${writeRequest("busy", print, NOW)})`;
         expect(await write("busy", "a")).toMatchObject({ outcome: "busy" });
         throw new Error("failed");
       }),

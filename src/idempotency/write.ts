@@ -63,8 +63,9 @@ export function readWrite(row: WriteRow | undefined): { response: StoredResponse
 }
 
 /** The HTTP response for a write; a replay says so in `Idempotent-Replayed`. */
-export function writeResponse(response: StoredResponse, replayed: boolean): Response {
+export function writeResponse({ response, replayed }: { response: StoredResponse; replayed: boolean }): Response {
   const headers = new Headers(response.headers);
   if (replayed) headers.set("Idempotent-Replayed", "true");
-  return new Response(response.body, { status: response.status, headers });
+  // A 204 must not have a body, not even an empty one.
+  return new Response(response.status === 204 ? null : response.body, { status: response.status, headers });
 }
