@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import postgres from "postgres";
 import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
 import { TcpProxy } from "../../test/support/tcp-proxy.ts";
@@ -68,6 +68,16 @@ async function terminate(pid: number | undefined): Promise<void> {
   await db.sql`select pg_terminate_backend(${pid ?? 0}::int)`;
 }
 
+/** Resolves once the backend runs a statement. */
+async function isActive(pid: number | undefined): Promise<void> {
+  const deadline = performance.now() + 3_000;
+  for (;;) {
+    const found = await db.sql`select 1 from pg_stat_activity where pid = ${pid ?? 0} and state = 'active'`;
+    if (found.length > 0) return;
+    if (performance.now() > deadline) throw new Error("the statement did not start within 3 s");
+  }
+}
+
 async function pidOf(sql: postgres.Sql | postgres.ReservedSql): Promise<number | undefined> {
   const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
   return row?.pid;
@@ -78,7 +88,7 @@ describe("a transaction's connection", () => {
     let socket = connect(0);
     socket.on("error", () => {});
     // The driver's own way of connecting, but the test holds the socket; the option is missing in its types.
-    const options = {
+    const options: postgres.Options<Record<string, never>> & { socket: () => Promise<Socket> } = {
       socket: async () => {
         const { hostname, port } = new URL(db.url);
         socket = connect(Number(port), hostname);
@@ -212,16 +222,15 @@ describe("an answer", () => {
 
 describe("a connection", () => {
   test("that had been up is replaced at once, however many were reset with it", async () => {
-    const sql = open({ max: 12 }, proxy.url);
+    // Waits only when the driver counts the resets as failures to connect; then longer than outcomes() does.
+    const sql = open({ max: 12, backoff: (retries: number) => (retries > 0 ? 10 : 0) }, proxy.url);
     await Promise.all(Array.from({ length: 12 }, () => sql`select pg_sleep(0.01)`));
     const cut = outcomes(...Array.from({ length: 12 }, () => sql`select pg_sleep(5)`));
     await Bun.sleep(10);
     proxy.reset();
     await cut;
     await Bun.sleep(5);
-    const began = performance.now();
     expect(await outcomes(sql`select 1 as n`)).toMatchObject([[{ n: 1 }]]);
-    expect(performance.now() - began).toBeLessThan(1_000);
   });
 
   test("that is accepted and closed at once fails what asked for it, and is not tried again in a loop", async () => {
@@ -259,6 +268,7 @@ describe("a reserved connection", () => {
     const sql = open();
     const pid = await pidOf(sql);
     const running = sql`select pg_sleep(5)`.execute();
+    await isActive(pid);
     const reserved = sql.reserve().then(async (connection) => {
       const answer = await connection`select 1 as n`;
       connection.release();
@@ -332,7 +342,7 @@ describe("the end of a pool", () => {
     const sql = open();
     const pid = await pidOf(sql);
     const running = sql`select pg_sleep(5)`.execute();
-    await Bun.sleep(5);
+    await isActive(pid);
     const all = outcomes(running, sql.end());
     await terminate(pid);
     expect(await all).toEqual([expect.any(String), undefined]);
