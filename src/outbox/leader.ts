@@ -88,7 +88,7 @@ export class RelayLeader {
       const settlement = this.#settle(settle(publish, outcomes), hold);
       await this.#recording;
       const recording = this.#record();
-      if (isFull && settlement.left.length === 0) recording.catch(() => {});
+      if (isFull && isAllPublished(settlement)) recording.catch(() => {});
       else await this.#finish(recording);
       return { published: settlement.published.length, more: isFull, interruption: settlement.interruption };
     } catch (error) {
@@ -214,4 +214,9 @@ export class RelayLeader {
       await this.#dropAhead();
     }
   }
+}
+
+/** Then it is recorded by one statement, and what is read behind that on the same session sees it. */
+function isAllPublished({ refused, held, left }: Settlement): boolean {
+  return refused.length + held.length + left.length === 0;
 }
