@@ -1,4 +1,8 @@
 import postgres from "postgres";
+import { within } from "../deadline.ts";
+
+/** Milliseconds for the handshake, and for the first statement. */
+const OPEN_MS = 10_000;
 
 /** One connection that is one server session: what a session advisory lock needs. */
 export interface Session {
@@ -28,7 +32,7 @@ export async function openSession(url: string, role: "aetherlink_relay", events:
   const client = postgres(url, {
     ...listening,
     max: 1,
-    connect_timeout: 10,
+    connect_timeout: OPEN_MS / 1_000,
     fetch_types: false,
     // The pool recycles connections after a while by default; this one must keep its lock.
     max_lifetime: null,
@@ -46,7 +50,9 @@ export async function openSession(url: string, role: "aetherlink_relay", events:
   };
   try {
     const sql = await client.reserve();
-    await sql.unsafe(`set role ${role}`);
+    // The driver's own limit ends with the handshake; a server that is frozen after it would be waited for without end.
+    const entered = await within(OPEN_MS, sql.unsafe(`set role ${role}`).execute());
+    if (entered === "late") throw new Error(`the database did not answer within ${OPEN_MS / 1_000} s`);
     return {
       sql,
       get isOpen() {

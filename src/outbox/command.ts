@@ -14,6 +14,7 @@ export interface OutboxCommand {
 }
 
 const PAGE = 200;
+const DONE = { requeue: "requeued", discard: "discarded" } as const;
 
 /**
  * `aetherlink outbox list | requeue | discard`.
@@ -36,7 +37,7 @@ export async function outboxCommand(sql: Sql, command: OutboxCommand, print: (te
   if (command.json) {
     print(`${JSON.stringify({ decided: entries, missing })}\n`);
   } else {
-    for (const entry of entries) print(`${action}ed ${entry.eventId}  ${entry.type} of ${entry.aggregateId}\n`);
+    for (const entry of entries) print(`${DONE[action]} ${entry.eventId}  ${entry.type} of ${entry.aggregateId}\n`);
     for (const eventId of missing) print(`no dead letter ${eventId}\n`);
     if (entries.length + missing.length === 0) print("there are no dead letters\n");
   }
@@ -57,11 +58,11 @@ async function list(sql: Sql, json: boolean, print: (text: string) => void): Pro
     return 0;
   }
   const age = backlog.events === 0 ? "" : `, the oldest for ${backlog.oldestSeconds.toFixed(1)} s`;
-  print(`${backlog.events} events wait to be published${age}; ${letters.length} dead letters\n`);
+  print(`events waiting to be published: ${backlog.events}${age}; dead letters: ${letters.length}\n`);
   for (const letter of letters) {
     print(
       `\n${letter.eventId}  ${letter.type} of ${letter.aggregateId}, tenant ${letter.tenantId}\n` +
-        `  dead since ${letter.deadAt} after ${letter.tries} tries, ${letter.bytes} bytes, ${letter.waiting} events wait behind it\n` +
+        `  dead since ${letter.deadAt} after ${letter.tries} tries, ${letter.bytes} bytes; events waiting behind it: ${letter.waiting}\n` +
         `  ${letter.lastError}\n`,
     );
   }

@@ -105,19 +105,30 @@ export class Relay {
 
   /** Waits to become leader, then leads until told to stop. Throws when the session fails. */
   async #follow(session: Session): Promise<void> {
-    for (let isFirst = true; !(await tryLead(session.sql)); isFirst = false) {
+    for (let isFirst = true; !(await this.#tryLead(session)); isFirst = false) {
       this.#backoffMs = BACKOFF_FIRST_MS;
       if (isFirst) this.#options.logger.info("another server's relay leads, this one stands by");
       if (this.#stopping) return;
       await this.#pause(Math.min(this.#options.pollMs, STANDBY_MS));
     }
-    const lease = new Lease(session, this.#options.leaseMs ?? LEASE_MS);
+    const lease = new Lease(session, this.#leaseMs);
     await lease.begin();
     try {
       await this.#lead(session, lease);
     } finally {
       lease.end();
     }
+  }
+
+  /** A database that is gone without a word must not keep a standby waiting for as long as TCP does, a quarter of an hour. */
+  async #tryLead(session: Session): Promise<boolean> {
+    const leads = await within(this.#leaseMs, tryLead(session.sql));
+    if (leads === "late") throw new LeadershipLostError(`the database did not answer within ${this.#leaseMs} ms`);
+    return leads;
+  }
+
+  get #leaseMs(): number {
+    return this.#options.leaseMs ?? LEASE_MS;
   }
 
   async #lead(session: Session, lease: Lease): Promise<void> {

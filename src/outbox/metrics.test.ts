@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { Registry } from "prom-client";
+import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
+import { NotPublishedError } from "../log/log.ts";
+import { OutboxMetrics } from "./metrics.ts";
+import { append } from "./outbox.fixture.ts";
+import type { OutboxRow } from "./record.ts";
+import { OutboxStatus } from "./status.ts";
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await testDatabase();
+});
+afterAll(() => db.drop());
+
+const row = (retryCount: number, occurredAt = new Date()): OutboxRow => ({
+  id: "1",
+  event_id: crypto.randomUUID(),
+  tenant_id: crypto.randomUUID(),
+  type: "JobCreated",
+  aggregate_type: "Job",
+  aggregate_id: crypto.randomUUID(),
+  payload: "{}",
+  traceparent: null,
+  occurred_at: occurredAt,
+  retry_count: retryCount,
+});
+const valuesOf = async (registry: Registry) =>
+  Object.fromEntries(
+    (await registry.metrics())
+      .split("\n")
+      .filter((line) => !line.startsWith("#") && line !== "")
+      .map((line) => line.split(/ (?=\S+$)/)),
+  ) as Record<string, string>;
+
+test("a batch is counted by what became of its events, and a fifth refusal as a dead letter", async () => {
+  const registry = new Registry();
+  const metrics = new OutboxMetrics(registry);
+  expect(await valuesOf(registry)).toMatchObject({
+    'outbox_publish_total{result="refused"}': "0",
+    outbox_dead_letter_total: "0",
+  });
+  const position = { partition: 0, offset: 1, timestamp: 0 };
+  metrics.settled({
+    published: [
+      { row: row(0, new Date(Date.now() - 2_000)), position },
+      { row: row(0), position },
+    ],
+    refused: [
+      { row: row(0), error: "no" },
+      { row: row(4), error: "no" },
+    ],
+    held: [row(0)],
+    left: [row(0), row(0), row(0)],
+    interruption: new NotPublishedError("away"),
+  });
+  expect(await valuesOf(registry)).toMatchObject({
+    'outbox_publish_total{result="ok"}': "2",
+    'outbox_publish_total{result="refused"}': "2",
+    'outbox_publish_total{result="unavailable"}': "3",
+    outbox_dead_letter_total: "1",
+    'outbox_commit_to_publish_seconds_bucket{le="1"}': "1",
+    'outbox_commit_to_publish_seconds_bucket{le="2.5"}': "2",
+    'outbox_batch_events_bucket{le="2"}': "1",
+  });
+});
+
+test("what waits in the outbox is counted when it is asked for", async () => {
+  const registry = new Registry();
+  new OutboxMetrics(registry).watch(registry, new OutboxStatus(db.sql, { state: "leading" }));
+  const [dead = ""] = await append(db.sql, [1, 2, 3]);
+  await db.sql`update outbox_events set occurred_at = now() - interval '1 minute', dead_at = now(), held = true where event_id = ${dead}`;
+  const values = await valuesOf(registry);
+  expect(values).toMatchObject({ outbox_backlog: "3", outbox_dead_letters: "1", outbox_relay_leader: "1" });
+  expect(Math.round(Number(values.outbox_oldest_unpublished_age_seconds))).toBe(60);
+});
+
+test("nothing is claimed about an outbox that cannot be read", async () => {
+  const away = await testDatabase();
+  const registry = new Registry();
+  new OutboxMetrics(registry).watch(registry, new OutboxStatus(away.sql, { state: "standby" }));
+  await away.sql.end();
+  expect(Object.keys(await valuesOf(registry))).not.toContain("outbox_backlog");
+  await away.drop();
+});
