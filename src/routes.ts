@@ -41,7 +41,14 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.route("/api/ops/outbox", outboxRoutes({ ...deps.outbox, actor: () => "development" }));
   app.route("/", metricsRoutes(deps.registry));
   app.route("/", streamRoutes(deps.hub));
-  app.route("/", opsRoutes({ snapshot: () => deps.hub.snapshot(PAGE_EVENTS), assets: deps.assets }));
+  app.route(
+    "/",
+    opsRoutes({
+      snapshot: () => deps.hub.snapshot(PAGE_EVENTS),
+      outbox: () => deps.outbox.status.overview(PAGE_LETTERS),
+      assets: deps.assets,
+    }),
+  );
   return app;
 }
 
@@ -50,3 +57,5 @@ const REQUEST_MS = 10_000;
 
 /** Events that the page is rendered with. */
 const PAGE_EVENTS = 500;
+/** Dead letters that it lists. */
+const PAGE_LETTERS = 20;

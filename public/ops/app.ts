@@ -1,6 +1,7 @@
 import { html } from "htm/preact";
 import { hydrate, render } from "preact";
 import { type EventView, parseFrame } from "./frame.ts";
+import { OutboxPoll } from "./outbox-poll.ts";
 import { Page } from "./page.ts";
 import { initialState, MAX_ROWS, type OpsAction, type OpsData, type OpsState, reduce } from "./state.ts";
 import { EventStream } from "./stream.ts";
@@ -36,6 +37,7 @@ export class OpsApp {
         this.#dispatch({ kind: "reset" });
       },
     }).start();
+    new OutboxPoll((outbox) => this.#dispatch({ kind: "outbox", outbox })).start();
   }
 
   #receive(json: string): void {

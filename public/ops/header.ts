@@ -1,4 +1,5 @@
 import { html } from "htm/preact";
+import { Outbox } from "./outbox.ts";
 import type { OpsAction, OpsState } from "./state.ts";
 import { Status } from "./status.ts";
 
@@ -27,6 +28,7 @@ export function Header({ state, shown, dispatch }: HeaderProps) {
         <span class="count">${count(state, shown)}</span>
         <${Tools} state=${state} dispatch=${dispatch} />
       </div>
+      <${Outbox} outbox=${state.outbox} />
       <${Heads} utc=${state.zone === "utc"} />
     </header>
   `;

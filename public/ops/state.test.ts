@@ -12,7 +12,13 @@ function events(from: number, count: number): EventView[] {
 }
 
 function start(...frames: unknown[]): OpsState {
-  return initialState({ topic: "t", lastEventId: "0:0", origin: "http://localhost:9010", events: frames });
+  return initialState({
+    topic: "t",
+    lastEventId: "0:0",
+    origin: "http://localhost:9010",
+    events: frames,
+    outbox: null,
+  });
 }
 
 function after(state: OpsState, ...actions: OpsAction[]): OpsState {

@@ -1,4 +1,5 @@
 import { type EventView, viewFrame } from "./frame.ts";
+import { type OutboxView, viewOutbox } from "./outbox.ts";
 import type { Zone } from "./time.ts";
 
 /** Rows on the page at most. */
@@ -18,6 +19,8 @@ export interface OpsData {
   readonly origin: string;
   /** Frames, oldest first. */
   readonly events: readonly unknown[];
+  /** As the API tells it; null while the database does not answer. */
+  readonly outbox: { readonly report: unknown; readonly letters: unknown } | null;
 }
 
 /** All that the page shows. */
@@ -34,6 +37,8 @@ export interface OpsState {
   readonly filter: string;
   /** Next offset of each partition: an event below it was seen, and two rows of one key would confuse the renderer. */
   readonly next: Readonly<Record<number, number>>;
+  /** Undefined while nothing is known about it. */
+  readonly outbox: OutboxView | undefined;
 }
 
 /** What happens to the page. */
@@ -44,7 +49,8 @@ export type OpsAction =
   | { readonly kind: "events"; readonly events: readonly EventView[] }
   | { readonly kind: "reset" }
   | { readonly kind: "pause"; readonly paused: boolean }
-  | { readonly kind: "filter"; readonly filter: string };
+  | { readonly kind: "filter"; readonly filter: string }
+  | { readonly kind: "outbox"; readonly outbox: OutboxView | undefined };
 
 /** The page as it is rendered first, on the server and by the script alike. */
 export function initialState(data: OpsData): OpsState {
@@ -58,6 +64,7 @@ export function initialState(data: OpsData): OpsState {
     held: [],
     filter: "",
     next: {},
+    outbox: data.outbox === null ? undefined : viewOutbox(data.outbox.report, data.outbox.letters),
   };
   return addEvents(empty, data.events.map(viewFrame).filter(isView));
 }
@@ -77,6 +84,8 @@ export function reduce(state: OpsState, action: OpsAction): OpsState {
       return pause(state, action.paused);
     case "filter":
       return { ...state, filter: action.filter, rows: calm(state.rows) };
+    case "outbox":
+      return { ...state, outbox: action.outbox };
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Assets, loadAssets } from "./assets.ts";
-import { dataBlock, renderOpsPage } from "./page.ts";
+import { dataBlock, type OpsOutbox, renderOpsPage } from "./page.ts";
 
 const assets: Assets = await loadAssets({ script: "" });
 
@@ -16,7 +16,7 @@ function created(title: string): object {
 
 function render(...events: string[]): string {
   const snapshot = { topic: "aetherlink.events", events, lastEventId: "0:118" };
-  return renderOpsPage({ snapshot, assets, origin: "http://localhost:9010" });
+  return renderOpsPage({ snapshot, outbox: null, assets, origin: "http://localhost:9010" });
 }
 
 /** Text of all elements that match, as a browser's parser finds them. */
@@ -90,6 +90,48 @@ describe("the page", () => {
   });
 });
 
+describe("the outbox's line", () => {
+  const report = { backlog: 3, oldestUnpublishedAgeSeconds: 90, deadLetters: 1, relay: { state: "leading" } };
+  const letter = {
+    eventId: "019ab1c2-7a50-7000-8000-00000000e001",
+    type: "JobUpdated",
+    aggregateId: "019ab1c2-7a50-7000-8000-0000000000a1",
+    tenantId: "12345678-1234-1234-1234-123456789012",
+    tries: 5,
+    waiting: 2,
+    lastError: "<b>Broker: Message size too large</b>",
+  };
+  const show = async (outbox: OpsOutbox | null) => {
+    const snapshot = { topic: "aetherlink.events", events: [], lastEventId: "0:1" };
+    const page = renderOpsPage({ snapshot, outbox, assets, origin: "http://localhost:9010" });
+    return (await textOf(page, ".outbox, .outbox *")).map((text) => text.replace(/\s+/g, " ").trim()).filter(Boolean);
+  };
+
+  test("says that nothing waits, and whether the relay of this server leads", async () => {
+    const calm = { ...report, backlog: 0, deadLetters: 0, relay: { state: "standby" } };
+    expect(await show({ report: calm, letters: [] })).toEqual(["Outbox: nothing waits", "relay stands by here"]);
+  });
+
+  test("names each dead letter with its error, as text", async () => {
+    const words = await show({ report, letters: [letter] });
+    expect(words).toContain("1 dead letter");
+    expect(words).toContain("Outbox: 3 events wait, the oldest for 90 s");
+    expect(words).toContain("JobUpdated");
+    expect(words).toContain("after 5 tries; 2 events wait behind it");
+    expect(words).toContain("&lt;b>Broker: Message size too large&lt;/b>");
+  });
+
+  test("says how many more there are than it lists", async () => {
+    const letters = Array.from({ length: 25 }, (_, n) => ({ ...letter, eventId: `event-${n}` }));
+    const words = await show({ report: { ...report, deadLetters: 25 }, letters });
+    expect(words).toContain("5 more are not shown.");
+  });
+
+  test("says that there is no answer, instead of a number, when the database is away", async () => {
+    expect(await show(null)).toEqual(["Outbox: no answer"]);
+  });
+});
+
 describe("the data block", () => {
   test("gives the script the very events that were rendered, and where the stream goes on", async () => {
     const [block] = await textOf(render(frame(7, created("x"))), "#ops-state");
@@ -98,6 +140,7 @@ describe("the data block", () => {
       lastEventId: "0:118",
       origin: "http://localhost:9010",
       events: [JSON.parse(frame(7, created("x")))],
+      outbox: null,
     });
   });
 

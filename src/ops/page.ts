@@ -13,9 +13,17 @@ export interface OpsSnapshot {
   readonly lastEventId: string;
 }
 
+/** How the outbox does: what `GET /api/ops/outbox` and its dead letters answer. */
+export interface OpsOutbox {
+  readonly report: unknown;
+  readonly letters: readonly unknown[];
+}
+
 /** What the page is made of. */
 export interface OpsPageInput {
   readonly snapshot: OpsSnapshot;
+  /** Null when it could not be read. */
+  readonly outbox: OpsOutbox | null;
   readonly assets: Assets;
   /** Of the page, such as `http://localhost:9010`. */
   readonly origin: string;
@@ -27,9 +35,9 @@ const DESCRIPTION = "Every change in the CRM, live.";
  * The ops page as a whole HTML document, with the events in it: readable as it is, and what the script goes on from.
  * A frame that is not JSON is left out.
  */
-export function renderOpsPage({ snapshot, assets, origin }: OpsPageInput): string {
+export function renderOpsPage({ snapshot, outbox, assets, origin }: OpsPageInput): string {
   const { topic, lastEventId } = snapshot;
-  const data: OpsData = { topic, lastEventId, origin, events: snapshot.events.flatMap(parse) };
+  const data: OpsData = { topic, lastEventId, origin, events: snapshot.events.flatMap(parse), outbox };
   const body = renderToString(html`<${Page} state=${initialState(data)} dispatch=${() => {}} />`);
   return `<!doctype html>
 <html lang="en">

@@ -4,7 +4,8 @@ import { opsRoutes } from "./routes.ts";
 
 const assets = await loadAssets({ script: "console.log(1);" });
 const event = JSON.stringify({ topic: "t", partition: 0, offset: 0, timestamp: 0, key: "k", value: "hello" });
-const app = opsRoutes({ assets, snapshot: () => ({ topic: "t", events: [event], lastEventId: "0:1" }) });
+const outbox = async () => null;
+const app = opsRoutes({ assets, outbox, snapshot: () => ({ topic: "t", events: [event], lastEventId: "0:1" }) });
 
 describe("GET /ops/crm-events", () => {
   test("answers the page under a policy that allows nothing inline and nothing foreign", async () => {
@@ -31,6 +32,7 @@ describe("GET /ops/crm-events", () => {
     let asked = 0;
     const counting = opsRoutes({
       assets,
+      outbox,
       snapshot: () => ({ topic: "t", events: [], lastEventId: `0:${++asked}` }),
     });
     expect(await (await counting.request("/ops/crm-events")).text()).toContain('"lastEventId":"0:1"');

@@ -1,11 +1,13 @@
 import { Hono } from "hono";
 import { compress } from "hono/compress";
 import type { Asset, Assets } from "./assets.ts";
-import { type OpsSnapshot, renderOpsPage } from "./page.ts";
+import { type OpsOutbox, type OpsSnapshot, renderOpsPage } from "./page.ts";
 
 export interface OpsDependencies {
   /** The newest events, up to 500, and where they end. */
   snapshot(): OpsSnapshot;
+  /** How the outbox does; null when it cannot be read now. Never rejects. */
+  outbox(): Promise<OpsOutbox | null>;
   readonly assets: Assets;
 }
 
@@ -38,9 +40,11 @@ const ASSET_HEADERS = {
 
 /** `GET /ops/crm-events` and the files it loads, `GET /assets/…`. */
 export function opsRoutes(deps: OpsDependencies): Hono {
-  const app = new Hono().get("/ops/crm-events", compress(), (c) => {
+  const app = new Hono().get("/ops/crm-events", compress(), async (c) => {
+    const outbox = await deps.outbox();
     const { origin } = new URL(c.req.url);
-    return c.body(renderOpsPage({ snapshot: deps.snapshot(), assets: deps.assets, origin }), 200, PAGE_HEADERS);
+    const page = renderOpsPage({ snapshot: deps.snapshot(), outbox, assets: deps.assets, origin });
+    return c.body(page, 200, PAGE_HEADERS);
   });
   // A route each, so that any other name is what an unknown path is everywhere: 404, for every method.
   for (const { path, type, body } of Object.values<Asset>({ ...deps.assets })) {

@@ -1,9 +1,13 @@
 import type { Sql } from "../db/pool.ts";
+import { within } from "../deadline.ts";
+import { type DeadLetter, listDeadLetters } from "./dead-letters.ts";
 import type { Relay } from "./relay.ts";
 import { type Backlog, selectBacklog } from "./sql.ts";
 
 /** Milliseconds for which a count is shown again: counting a million rows takes 60 ms, and many may ask. */
 const FRESH_MS = 1_000;
+/** Milliseconds that a page waits for it. */
+const OVERVIEW_MS = 500;
 
 /** How the outbox does, as people and metrics are told. */
 export interface OutboxReport {
@@ -36,6 +40,16 @@ export class OutboxStatus {
       blockedAggregates: backlog.blockedAggregates,
       relay: { state: this.#relay.state },
     };
+  }
+
+  /** The report and the oldest dead letters, for a page that is shown in any case: null when the database does not answer at once. */
+  async overview(letters: number): Promise<{ report: OutboxReport; letters: DeadLetter[] } | null> {
+    const read = async () => {
+      const report = await this.report();
+      return { report, letters: report.deadLetters === 0 ? [] : (await listDeadLetters(this.#sql, letters)).data };
+    };
+    const overview = await within(OVERVIEW_MS, read()).catch(() => "failed" as const);
+    return typeof overview === "string" ? null : overview;
   }
 
   #count(): Promise<Backlog> {

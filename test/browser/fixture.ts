@@ -32,6 +32,8 @@ export interface OpsServer {
   reset(): Promise<void>;
   /** Streams opened so far. */
   readonly streamsOpened: number;
+  /** What the outbox lists as dead letters. */
+  letters: object[];
   /** Vector of next offsets: where the log ends. */
   readonly position: string;
   stop(): Promise<void>;
@@ -51,6 +53,7 @@ const RETRY_MS = 50;
 /** The page and the real stream on the in-process log, without the API and its database. */
 class LogServer implements OpsServer {
   streamsOpened = 0;
+  letters: object[] = [];
   #now = 0;
   #refuse = false;
   #log = this.#createLog();
@@ -70,7 +73,12 @@ class LogServer implements OpsServer {
     this.#hub.start();
     await this.#hub.caughtUp;
     const app = new Hono<AppEnv>();
-    app.route("/", opsRoutes({ assets, snapshot: () => this.#hub.snapshot(500) }));
+    app.route(
+      "/",
+      opsRoutes({ assets, snapshot: () => this.#hub.snapshot(500), outbox: async () => this.#overview() }),
+    );
+    app.get("/api/ops/outbox", (c) => c.json(this.#overview().report));
+    app.get("/api/ops/outbox/dead-letters", (c) => c.json({ data: this.letters, next: null }));
     app.use("/crm-events", async (_, next) => {
       this.streamsOpened += 1;
       return this.#refuse ? new Response("starting", { status: 503 }) : await next();
@@ -108,6 +116,18 @@ class LogServer implements OpsServer {
     await this.#hub.stop();
     await this.#log.stop();
     await this.#server?.stop(true);
+  }
+
+  #overview() {
+    const { letters } = this;
+    const report = {
+      backlog: letters.length,
+      oldestUnpublishedAgeSeconds: letters.length === 0 ? 0 : 90,
+      deadLetters: letters.length,
+      blockedAggregates: letters.length,
+      relay: { state: "leading" },
+    };
+    return { report, letters };
   }
 
   #createLog(): MemoryLog {

@@ -60,6 +60,25 @@ describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => 
     expect(await page.evaluate(() => Reflect.get(window, "touched"))).toEqual([]);
   });
 
+  it("shows dead letters when there are some, and no longer when they are gone, without a reload", async () => {
+    const server = await start([{ title: "First" }]);
+    const page = await open(server);
+    await live(page);
+    expect(await texts(page, ".outbox-words")).toEqual(["Outbox: nothing waits"]);
+    // As when somebody comes back to the page: it asks at once.
+    const lookAgain = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    const ids = { aggregateId: crypto.randomUUID(), tenantId: crypto.randomUUID() };
+    server.letters = [{ eventId: "e-1", type: "JobUpdated", ...ids, tries: 5, waiting: 2, lastError: "too large" }];
+    await lookAgain();
+    await page.getByText("1 dead letter", { exact: true }).click();
+    expect(await page.locator(".letters .error").textContent()).toBe("too large");
+    expect(await page.locator(".letters").textContent()).toContain("2 events wait behind it");
+    server.letters = [];
+    await lookAgain();
+    await page.getByText("Outbox: nothing waits").waitFor();
+    expect(await page.locator(".letters").count()).toBe(0);
+  });
+
   it("shows a new event as a green row on top, without a reload", async () => {
     const server = await start([{ type: "AccountUpdated", title: "Before" }]);
     const page = await open(server);
