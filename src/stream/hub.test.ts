@@ -144,6 +144,39 @@ describe("the hub", () => {
     expect(seen(reader)).toEqual([...batch, ...last].map((record) => JSON.parse(record.value).i));
   });
 
+  test("a client that resumes from the log between an event and its repeat is not shown the repeat", async () => {
+    const log = createLog();
+    const hub = await startHub(log, { ring: 10 });
+    const first = outgoing(20);
+    await log.publish(first);
+    await settled(hub, log);
+    const position = hub.snapshot(0).lastEventId;
+    const between = outgoing(2_000);
+    await log.publish(between);
+    await log.publish(first);
+    const last = outgoing(20);
+    await log.publish(last);
+    await settled(hub, log);
+    const reader = open(hub, position);
+    await reader.until(() => seen(reader).length >= 2_020);
+    const expected = [...between, ...last].map((record) => JSON.parse(record.value).i);
+    expect(seen(reader).toSorted((a, b) => a - b)).toEqual(expected);
+  });
+
+  test("a hub that begins between an event and its repeat does not show the repeat", async () => {
+    const log = createLog();
+    const first = outgoing(20);
+    await log.publish(first);
+    await log.publish(outgoing(2_000));
+    const hub = await startHub(log, { ring: 10 });
+    const reader = open(hub);
+    await log.publish(first);
+    const last = outgoing(1);
+    await log.publish(last);
+    await reader.until(() => seen(reader).length >= 1);
+    expect(seen(reader)).toEqual(last.map((record) => JSON.parse(record.value).i));
+  });
+
   test("a client that does not read is cut off, and the others do not notice", async () => {
     const log = createLog();
     const hub = await startHub(log, { bufferBytes: 65_536 });
