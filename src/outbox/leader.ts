@@ -29,6 +29,11 @@ export interface StepResult {
 const RETRY_FIRST_MS = 250;
 /** Milliseconds between looks at the blocked aggregates: a person may have requeued or discarded. */
 const LOOK_MS = 50;
+/**
+ * Milliseconds for which a pass through a backlog goes on behind the last id that was read. It skips what the pass itself has
+ * published, and what committed late with a lower id waits so long at most.
+ */
+const PASS_MS = 250;
 /** Blocked aggregates tried in one go, so that many of them do not hold up those that flow. */
 const RETRIES = 20;
 
@@ -44,15 +49,18 @@ interface Lane extends Aggregate {
  * The work of one term of leadership, step by step: read, publish, record. It alone knows which aggregates are blocked,
  * since nobody else blocks or unblocks any.
  *
- * While a full batch is being published the next is read, and while that is published the first is recorded; never are two
- * batches in the log's hands at once. What was published but could not be recorded is remembered and recorded first of all
+ * A full batch is one of a pass through a backlog: while it is being published the one behind it is read, and while that is
+ * published the first is recorded; never are two batches in the log's hands at once. What was published but could not be recorded is remembered and recorded first of all
  * when it goes on, so that a database which refuses writes makes no repeats.
  */
 export class RelayLeader {
   readonly #options: LeaderOptions;
   readonly #lanes = new Map<string, Lane>();
   #lookAt = 0;
+  /** The batch behind the one under way, read ahead. */
   #next: ReturnType<OutboxStore["readPending"]> | undefined;
+  /** On the leader's clock: when it goes back to the beginning of the outbox, however much there is. */
+  #passEndsAt = 0;
   #unrecorded: Settlement[] = [];
   /** Settles when `#unrecorded` is recorded; undefined when nothing is under way. */
   #recording: Promise<void> | undefined;
@@ -78,10 +86,13 @@ export class RelayLeader {
     const { outbox, log, batch } = this.#options;
     try {
       if (this.#recording === undefined && this.#unrecorded.length > 0) await this.#record();
-      const rows = await (this.#next ?? outbox.readPending(batch, []));
+      const isBeginning = this.#next === undefined;
+      if (isBeginning) this.#passEndsAt = this.#options.clock() + PASS_MS;
+      const rows = await (this.#next ?? outbox.readPending(batch, "0"));
       this.#next = undefined;
+      const last = rows.at(-1);
       const isFull = rows.length === batch;
-      if (isFull) this.#readAhead(rows.map((row) => row.id));
+      if (isFull && last !== undefined && this.#options.clock() < this.#passEndsAt) this.#readAhead(last.id);
       const { publish, hold } = plan(rows, (key) => this.#lanes.has(key));
       const outcomes = publish.length === 0 ? [] : await log.publish(publish.map(toRecord));
       this.#options.assertLeading();
@@ -90,7 +101,9 @@ export class RelayLeader {
       const recording = this.#record();
       if (isFull && isAllPublished(settlement)) recording.catch(() => {});
       else await this.#finish(recording);
-      return { published: settlement.published.length, more: isFull, interruption: settlement.interruption };
+      // Behind an id that was read, an event with a lower one may have committed: only a look from the beginning is the last.
+      const more = isFull || !isBeginning;
+      return { published: settlement.published.length, more, interruption: settlement.interruption };
     } catch (error) {
       await this.#recording?.catch(() => {});
       this.#recording = undefined;
@@ -182,8 +195,8 @@ export class RelayLeader {
     return { tenant_id, aggregate_id, dueAt, delayMs: RETRY_FIRST_MS, isSuspect: true };
   }
 
-  #readAhead(except: readonly string[]): void {
-    this.#next = this.#options.outbox.readPending(this.#options.batch, except);
+  #readAhead(after: string): void {
+    this.#next = this.#options.outbox.readPending(this.#options.batch, after);
     this.#next.catch(() => {});
   }
 

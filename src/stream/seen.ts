@@ -1,7 +1,7 @@
 /**
  * Events that were seen, by id, so that one which the relay had to send twice is shown once. It remembers the newest
- * 50,000: a repeat stands at most a batch (5,000) of the old leader and one of the new behind the first, unless a broker
- * held back what the old one had sent for so long that 50,000 others went before it.
+ * 50,000: a repeat stands at most two batches (5,000 each) of the old leader and one of the new behind the first, unless a
+ * broker held back what the old one had sent for so long that 50,000 others went before it.
  */
 export class SeenEvents {
   /** Two halves: when the newer is full it becomes the older, which is forgotten as a whole. */
@@ -29,7 +29,7 @@ export class SeenEvents {
 const SEEN_EVENTS = 50_000;
 
 /**
- * Records of a partition that are read before those which are wanted, to know the events in them: one batch of the relay
- * at its largest. Else a reader that begins between an event and its repeat would show the repeat.
+ * Records of a partition that are read before those which are wanted, to know the events in them: the marks that a crash of
+ * PostgreSQL may undo (UNDURABLE_EVENTS of the outbox), and one batch of the relay at its largest. Else a reader that begins between an event and its repeat would show the repeat.
  */
-export const LOOK_BACK = 5_000;
+export const LOOK_BACK = 10_000;

@@ -196,10 +196,10 @@ export class World {
       visible().filter((r) => r.held && r.publishedAt === undefined && !r.discarded && r.aggregate === aggregate);
     const byId = (row: OutboxRow) => this.rows[Number(row.id) - 1];
     return {
-      readPending: (limit, except) =>
+      readPending: (limit, after) =>
         statement(() =>
           visible()
-            .filter((row) => row.publishedAt === undefined && !row.held && !except.includes(`${row.id}`))
+            .filter((row) => row.publishedAt === undefined && !row.held && row.id > Number(after))
             .slice(0, limit)
             .map(toOutboxRow),
         ),
