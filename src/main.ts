@@ -10,7 +10,7 @@ import { createPool, DatabaseError, probe, type Sql } from "./db/pool.ts";
 import { ListenError } from "./http/server.ts";
 import { describeLibrary, ConfigError as KafkaConfigError, LibraryNotFoundError } from "./kafka/index.ts";
 import { configuredLibrary } from "./log/open.ts";
-import { createLogger } from "./metrics/logger.ts";
+import { createLogger, flushed } from "./metrics/logger.ts";
 import { outboxCommand, SecondLogError } from "./outbox/index.ts";
 
 /** A command line that cannot be followed; the message is one readable line. */
@@ -131,6 +131,7 @@ async function serve(withParent: boolean): Promise<number> {
   await app.stop();
   await started;
   logger.info("stopped");
+  await flushed(logger);
   return 0;
 }
 

@@ -170,6 +170,40 @@ describe("the server, started as its users start it", () => {
     expect(new Set(eventTitles(stream.frames)).size).toBe(20);
   });
 
+  test("a log that nobody reads neither stops the server nor keeps it from ending", async () => {
+    const probe = Bun.serve({ port: 0, fetch: () => new Response() });
+    const url = `http://127.0.0.1:${probe.port}`;
+    await probe.stop(true);
+    // The pipe holds 64 KiB, and its reader sleeps.
+    const shell = '("$0" src/main.ts serve & echo $! >&3; wait $!; echo $? >&3) 3>"$1" | sleep 60';
+    const status = join(folder, "status");
+    const piped = Bun.spawn(["bash", "-c", shell, process.execPath, status], {
+      cwd: ROOT,
+      env: { ...process.env, DATA_DIR: join(folder, ".data"), DATABASE_URL: "", PORT: new URL(url).port },
+      stderr: "ignore",
+      detached: true,
+    });
+    try {
+      const ready = () =>
+        fetch(`${url}/healthz/ready`).then(
+          (response) => response.ok,
+          () => false,
+        );
+      while (!(await ready())) await Bun.sleep(20);
+      for (let batch = 0; batch < 40; batch++) {
+        const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${url}/api/crm/nothing`)));
+        expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([404]));
+      }
+      const [pid = ""] = (await readFile(status, "utf8")).split("\n");
+      process.kill(Number(pid), "SIGTERM");
+      while ((await readFile(status, "utf8")).split("\n").length < 3) await Bun.sleep(20);
+      expect(await readFile(status, "utf8")).toBe(`${pid}\n0\n`);
+    } finally {
+      process.kill(-piped.pid, "SIGKILL");
+      await piped.exited;
+    }
+  }, 30_000);
+
   test("a second server on the same port says so in one line that names the port and the variable, with exit code 1", async () => {
     const first = await start().ready();
     const port = new URL(first.url).port;

@@ -1,11 +1,17 @@
 import pino from "pino";
 import pretty from "pino-pretty";
+import { within } from "../deadline.ts";
 
 /** Structured logger: `log.info({ field }, "message")`. One line a call. */
 export type Logger = pino.Logger;
 
+/** Bytes of lines that wait for a reader that is slow; later ones are dropped then, for a server does not stop for its log. */
+const WAITING_BYTES = 4 * 1024 * 1024;
+/** Milliseconds that the last lines get at the end. */
+const LAST_LINES_MS = 500;
+
 /**
- * Builds the logger, writing to standard output.
+ * Builds the logger, writing to standard output; lines of JSON never wait for whoever reads them.
  * @param level least severe level that is written; "silent" writes none
  * @param format "json": one object a line; "pretty": for people; "auto": pretty on a terminal, else json
  */
@@ -17,10 +23,38 @@ export function createLogger(level: string, format: "auto" | "json" | "pretty"):
     formatters: { level: (label) => ({ level: label }) },
   };
   const forPeople = format === "pretty" || (format === "auto" && process.stdout.isTTY === true);
-  if (!forPeople) return pino(options, pino.destination({ fd: 1, sync: true }));
+  if (!forPeople) return pino(options, unhurried());
   // As a stream, not as a transport: a transport is a worker thread loaded by file name, which a compiled binary has not.
   return pino(
     options,
     pretty({ colorize: process.stdout.isTTY === true, translateTime: "SYS:HH:MM:ss.l", sync: true }),
   );
+}
+
+/** Resolves when all lines so far are written, or when their reader has had its time. */
+export async function flushed(logger: Logger): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  logger.flush(() => resolve());
+  await within(LAST_LINES_MS, promise);
+}
+
+/** Standard output, written to behind the back of the event loop: pino's own synchronous way sleeps while a pipe is full. */
+function unhurried() {
+  let exitingAt: number | undefined;
+  // Before the destination registers its own, which writes what is left.
+  process.once("exit", () => {
+    exitingAt = performance.now();
+  });
+  const retryEAGAIN = () => exitingAt === undefined || performance.now() - exitingAt < LAST_LINES_MS;
+  // With minLength 0 its flush would not wait.
+  const destination = pino.destination({ fd: 1, sync: false, minLength: 1, maxLength: WAITING_BYTES, retryEAGAIN });
+  const flushSync = destination.flushSync.bind(destination);
+  destination.flushSync = () => {
+    try {
+      flushSync();
+    } catch {
+      // Nobody reads: the lines are lost, the exit code is not.
+    }
+  };
+  return destination;
 }
