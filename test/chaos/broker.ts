@@ -1,0 +1,166 @@
+import { existsSync, openSync, readdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { Admin } from "@platformatic/kafka";
+import { ROOT } from "../support/server.ts";
+import { freePort, makeBelow } from "./folder.ts";
+import type { SeenEvent } from "./verdict.ts";
+import { until } from "./wait.ts";
+
+/** Where ../shared/tools/kafka-up keeps the jars that it gets. */
+const HOME = process.env.KAFKA_HOME_DIR ?? join(homedir(), ".cache", "kafka-up");
+const KAFKA_UP = join(ROOT, "..", "shared", "tools", "kafka-up");
+const CLUSTER = "4L6g3nShT-eMCtK--X86sw";
+export const TOPIC = "chaos.events";
+/** Kafka's default of max.message.bytes. */
+const DEFAULT_MAX_BYTES = 1_048_588;
+
+/** The folder with Kafka's jars, or undefined. */
+export function findKafka(): string | undefined {
+  const versions = existsSync(HOME) ? readdirSync(HOME).toSorted() : [];
+  const found = versions.filter((version) => existsSync(join(HOME, version, "libs", ".complete")));
+  return found.length === 0 ? undefined : join(HOME, found.at(-1) ?? "", "libs");
+}
+
+/** Why a broker cannot be started here, or undefined. */
+export function missingForKafka(): string | undefined {
+  if (!Bun.which("java")) return "java";
+  if (!Bun.which("kcat")) return "kcat";
+  if (findKafka() === undefined && !existsSync(KAFKA_UP)) return "the jars of Apache Kafka (tools/kafka-up)";
+  return undefined;
+}
+
+/** A real Apache Kafka of one node with data of its own, which can be killed, frozen and started again. */
+export class Broker {
+  readonly address: string;
+  readonly version: string;
+  readonly #folder: string;
+  readonly #libs: string;
+  #child: Bun.Subprocess | undefined;
+
+  private constructor(folder: string, libs: string, port: number) {
+    this.#folder = folder;
+    this.#libs = libs;
+    this.address = `127.0.0.1:${port}`;
+    this.version = libs.split("/").at(-2) ?? "";
+  }
+
+  static async start(parent: string): Promise<Broker> {
+    const folder = await makeBelow(parent, "kafka");
+    const port = freePort(Number(process.env.CHAOS_KAFKA_PORT ?? 25_511));
+    const broker = new Broker(folder, findKafka() ?? (await download(port)), port);
+    await Bun.write(join(folder, "server.properties"), properties(port, join(folder, "data")));
+    const format = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", join(folder, "server.properties")];
+    await broker.#java(format).exited;
+    await broker.start();
+    return broker;
+  }
+
+  /** Starts it, and resolves when it answers. */
+  async start(): Promise<void> {
+    this.#child = this.#java(["kafka.Kafka", join(this.#folder, "server.properties")]);
+    await until("Kafka answers", 90_000, async () =>
+      (await kcat(this.address, ["-L", "-m", "2"])).includes(this.address),
+    );
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  async kill(): Promise<void> {
+    this.#child?.kill("SIGKILL");
+    await this.#child?.exited;
+  }
+
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  /** Largest batch that the topic takes, in bytes; without a number, as large as by default. */
+  async limitMessages(bytes = DEFAULT_MAX_BYTES): Promise<void> {
+    const admin = new Admin({ clientId: "chaos", bootstrapBrokers: [this.address] });
+    try {
+      const configs = [{ name: "max.message.bytes", value: String(bytes), configOperation: 0 as const }];
+      await admin.incrementalAlterConfigs({ resources: [{ resourceType: 2, resourceName: TOPIC, configs }] });
+    } finally {
+      await admin.close();
+    }
+  }
+
+  /** The whole topic, each partition to its end and in its order, read by kcat and not by our own client. */
+  async read(): Promise<SeenEvent[]> {
+    let text = "";
+    await until("kcat reads the topic", 60_000, async () => {
+      text = await kcat(this.address, ["-C", "-t", TOPIC, "-o", "beginning", "-e", "-q", "-f", "%p %s\\n"]);
+      return true;
+    });
+    return text.split("\n").flatMap((line) => {
+      const space = line.indexOf(" ");
+      return space < 0 ? [] : [{ ...eventOf(line.slice(space + 1)), partition: Number(line.slice(0, space)) }];
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+  }
+
+  #java(args: string[]): Bun.Subprocess {
+    const log = openSync(join(this.#folder, "kafka.log"), "a");
+    // Little memory and a quick start: this broker carries a few hundred events a second.
+    const options = ["-Xms128m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", `${this.#libs}/*`];
+    return Bun.spawn(["java", ...options, ...args], {
+      cwd: this.#folder,
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
+  }
+}
+
+/** The event in a record's or a frame's JSON. */
+export function eventOf(json: string): SeenEvent {
+  const { eventId, tenantId, aggregateId, version, eventType } = JSON.parse(json);
+  return { eventId, tenantId, aggregateId, version, type: eventType };
+}
+
+async function kcat(address: string, args: string[]): Promise<string> {
+  const child = Bun.spawn(["timeout", "50", "kcat", "-b", address, ...args], { stdout: "pipe", stderr: "pipe" });
+  const [out, why, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  if (code !== 0) throw new Error(`kcat: ${why}`);
+  return out;
+}
+
+/** Gets the jars by the tool that every checkout of ours stands beside. */
+async function download(port: number): Promise<string> {
+  await Bun.spawn([KAFKA_UP, String(port)], { stdout: "ignore", stderr: "inherit" }).exited;
+  await Bun.spawn([KAFKA_UP, "stop", String(port)]).exited;
+  const libs = findKafka();
+  if (libs === undefined) throw new Error("kafka-up got no jars of Kafka");
+  return libs;
+}
+
+function properties(port: number, data: string): string {
+  return `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:${port + 1}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${port + 1}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs=${data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+`;
+}
