@@ -1,4 +1,4 @@
-import { existsSync, openSync, readdirSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Admin } from "@platformatic/kafka";
@@ -113,11 +113,13 @@ export class Broker {
     const log = openSync(join(this.#folder, "kafka.log"), "a");
     // Little memory and a quick start: this broker carries a few hundred events a second.
     const options = ["-Xms128m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", `${this.#libs}/*`];
-    return Bun.spawn(["java", ...options, ...args], {
+    const child = Bun.spawn(["java", ...options, ...args], {
       cwd: this.#folder,
       stdio: ["ignore", log, log],
       detached: true,
     });
+    closeSync(log);
+    return child;
   }
 }
 

@@ -1,4 +1,4 @@
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
 import { createCluster, readPassword } from "../../src/db/embedded/cluster.ts";
@@ -71,6 +71,7 @@ export class Database {
       detached: true,
       ...identity(account),
     });
+    closeSync(log);
     await until("PostgreSQL answers", 60_000, async () => (await this.sql`select 1`).length === 1);
   }
 
@@ -132,6 +133,11 @@ export class Database {
     const what = rows.map((row) => row.what);
     if (keys?.stored !== keys?.changes) what.push(`${keys?.stored} stored answers, ${keys?.changes} changes`);
     return what;
+  }
+
+  /** Lines of its log with this text, so far. */
+  async complaints(text: string): Promise<number> {
+    return (await Bun.file(this.#log).text()).split("\n").filter((line) => line.includes(text)).length;
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { Fault, Scene } from "../fault.ts";
 import { until } from "../wait.ts";
 
+/** What PostgreSQL writes into its log. */
+const NO_SPACE = "No space left on device";
 const REFUSED_MS = 20_000;
 
 /** The database can write nothing more, first for want of space, then because it was set to read only. */
@@ -11,12 +13,14 @@ export const diskFull: Fault = {
   sentence: "a disk that is full and a database that is read only: writes are answered 503 and nothing is half done",
   async strike(scene) {
     const { database } = scene.world;
+    const before = await database.complaints(NO_SPACE);
     database.shim.setFull(true);
     try {
       await refused(scene, "the disk is full");
     } finally {
       database.shim.setFull(false);
     }
+    if ((await database.complaints(NO_SPACE)) === before) throw new Error("PostgreSQL saw no full disk");
     // PostgreSQL gives up when its own log cannot grow; then a person starts it again.
     if (!database.isRunning) await database.start();
     await until("writes go through again", REFUSED_MS, async () => (await fill(scene)) !== 503);
