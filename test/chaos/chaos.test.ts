@@ -30,7 +30,7 @@ describe.skipIf(lacking !== undefined)(`nothing is lost, repeated, reordered or 
       async () => {
         const times = fault.times?.(1) ?? 1;
         for (let run = 1; run <= times; run++) {
-          const outcome = await runFault(world, fault, seedOf(seed, fault, run));
+          const outcome = await runFault(world, fault, run, seedOf(seed, fault, run));
           outcomes.push(outcome);
           expect(evidence(outcome)).toEqual([]);
           expect(outcome.verdict.events).toBeGreaterThan(100);

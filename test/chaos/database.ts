@@ -90,6 +90,13 @@ export class Database {
     return ended.length;
   }
 
+  /** The backend of the session that holds the relay's lock (src/outbox/lock.ts: "AERL" in ASCII), or undefined. */
+  async leaderBackend(): Promise<number | undefined> {
+    const [row] = await this.sql<{ pid: number }[]>`
+      select pid from pg_locks where locktype = 'advisory' and granted and classid = 0 and objid = ${0x41_45_52_4c}::oid`;
+    return row?.pid;
+  }
+
   /** What happened to a database on a disk that a monitor set to read only; existing connections see it as well. */
   async setReadOnly(isReadOnly: boolean): Promise<void> {
     if (isReadOnly) await this.sql`alter system set default_transaction_read_only = on`;

@@ -7,6 +7,8 @@ export interface Scene {
   readonly world: World;
   readonly writer: Writer;
   readonly random: Random;
+  /** Counts the runs of the fault from 1 on, for one that has several ways. */
+  readonly run: number;
 }
 
 /** One way in which things go wrong. It does only that, and lifts it: the harness looks at what became of the events. */

@@ -27,7 +27,7 @@ let isGoodSoFar = true;
 for (const fault of faults) {
   const times = fault.times?.(rounds) ?? rounds;
   for (let run = 1; run <= times; run++) {
-    const outcome = await runFault(world, fault, seedOf(seed, fault, run));
+    const outcome = await runFault(world, fault, run, seedOf(seed, fault, run));
     outcomes.push(outcome);
     const { verdict, pauseMs, retries } = outcome;
     const word = isGood(outcome) ? "good" : "WRONG";

@@ -34,7 +34,7 @@ export function isGood(outcome: Outcome): boolean {
  * One run: traffic, the fault in its middle, traffic again, then the check over every event of it.
  * Each run writes as a tenant of its own, by which its events are told from those before.
  */
-export async function runFault(world: World, fault: Fault, seed: number): Promise<Outcome> {
+export async function runFault(world: World, fault: Fault, run: number, seed: number): Promise<Outcome> {
   const random = new Random(seed);
   const writer = new Writer(world.nodes, randomUUID(), random);
   const broken: string[] = [];
@@ -44,7 +44,7 @@ export async function runFault(world: World, fault: Fault, seed: number): Promis
   writer.start();
   try {
     await traffic(writer);
-    await fault.strike({ world, writer, random });
+    await fault.strike({ world, writer, random, run });
   } catch (error) {
     note(error);
   }
