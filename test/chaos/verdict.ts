@@ -25,8 +25,8 @@ export interface Evidence {
   /** What the writer was told to be done: each of these events must exist. */
   readonly acknowledged: readonly Fact[];
   readonly committed: readonly CommittedEvent[];
-  /** The whole topic, each partition in its order. */
-  readonly topic: readonly SeenEvent[];
+  /** The whole topic, each partition in its order; undefined where there is no Kafka. */
+  readonly topic: readonly SeenEvent[] | undefined;
   /** What each stream reader got over its whole life, in the order of arrival. */
   readonly streams: Readonly<Record<string, readonly SeenEvent[]>>;
 }
@@ -55,9 +55,10 @@ export interface Verdict {
  * once, the events of an aggregate come in order, nothing appears that was not committed.
  */
 export function judge(evidence: Evidence): Verdict {
-  const { acknowledged, committed, topic, streams } = evidence;
+  const { acknowledged, committed, streams } = evidence;
+  const topic = evidence.topic ?? [];
   const due = committed.filter((event) => !event.discarded);
-  const places = { Kafka: topic, ...streams };
+  const places = { ...(evidence.topic === undefined ? {} : { Kafka: topic }), ...streams };
   const verdict: Verdict = {
     events: due.length,
     lost: notCommitted(acknowledged, committed),
