@@ -1,3 +1,4 @@
+import { LibraryNotFoundError, loadLibrary } from "../../src/kafka/index.ts";
 import { Broker, missingForKafka, TOPIC } from "./broker.ts";
 import { Database } from "./database.ts";
 import { makeBelow, makeFolder, removeFolder } from "./folder.ts";
@@ -12,7 +13,7 @@ const HEALED_MS = 60_000;
 
 /** What keeps the suite from running here, or undefined. */
 export function missing(): string | undefined {
-  return missingTools() ?? missingForKafka();
+  return missingTools() ?? missingForKafka() ?? missingLibrary();
 }
 
 /** The same for the part without Kafka. */
@@ -20,6 +21,16 @@ export function missingTools(): string | undefined {
   if (process.platform !== "linux") return "Linux";
   if (!Bun.which("cc")) return "cc";
   return undefined;
+}
+
+function missingLibrary(): string | undefined {
+  try {
+    loadLibrary();
+    return undefined;
+  } catch (error) {
+    if (error instanceof LibraryNotFoundError) return "librdkafka (bun run librdkafka)";
+    throw error;
+  }
 }
 
 /** What all faults share: one PostgreSQL, one Kafka, two servers, and for each of those a reader of its stream. */

@@ -18,7 +18,7 @@ export const oneKey: Fault = {
     const requests = Array.from({ length: REQUESTS }, () =>
       writer.send({ method: "POST", path: "", body: { title } }, key, choose),
     );
-    await Bun.sleep(random.between(0, 15));
+    await Bun.sleep(random.between(0, 40));
     await victim.kill();
     isDead = true;
     const answers = await Promise.all(requests);
