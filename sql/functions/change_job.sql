@@ -33,9 +33,6 @@ begin
       errors := errors || json_build_object('pointer', '#/amount/currency', 'detail', 'is missing: the job has no amount yet');
     end if;
   end if;
-  if p_patch ? 'attributes' then
-    errors := errors || check_attributes(j.attributes);
-  end if;
   if cardinality(errors) > 0 then
     return refuse_write(w, 'invalid-field', 'With this change the job would not be valid', array_to_json(errors));
   end if;
@@ -75,9 +72,3 @@ begin
   if p ? 'attributes' then j.attributes := merge_patch(j.attributes, p -> 'attributes'); end if;
   return j;
 end $$;
-
--- A patch adds to what is there: the whole may be too large although each part was not.
-create or replace function check_attributes(p_attributes jsonb) returns json[] language sql immutable as $$
-  select case when octet_length(p_attributes::text) > 32768 then array[json_build_object(
-    'pointer', '#/attributes', 'detail', 'would be over 32768 bytes as JSON with this change')] else '{}'::json[] end
-$$;

@@ -1,4 +1,5 @@
--- What only the database can find wrong with a job that is about to be written: one error for each reference to nothing.
+-- What only the database can find wrong with a job that is about to be written: references to nothing, and attributes that
+-- are too large as a whole, which those of a patch can be although each part was not.
 -- The rows referred to are locked as a foreign key would, so that they are still there when the job is.
 create or replace function check_job(j jobs, p_at text) returns json[] language plpgsql as $$
 declare
@@ -15,6 +16,9 @@ begin
     if not found then
       errors := errors || json_build_object('pointer', p_at || '/contactId', 'detail', 'must be the id of a contact, and there is none with this id');
     end if;
+  end if;
+  if octet_length(j.attributes::text) > 32768 then
+    errors := errors || json_build_object('pointer', p_at || '/attributes', 'detail', 'must be at most 32768 bytes as JSON');
   end if;
   return errors;
 end $$;

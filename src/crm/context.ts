@@ -27,3 +27,9 @@ export interface WriteContext {
 
 /** Versions that the caller's If-Match allows: `any` for `*`, undefined when there was no such header. */
 export type IfMatch = readonly number[] | "any" | undefined;
+
+/** An entity as it is sent: its version and its JSON. */
+export interface ShownEntity {
+  readonly version: number;
+  readonly body: string;
+}

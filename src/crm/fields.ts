@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** A string that PostgreSQL can store: no NUL and no half of a surrogate pair. */
-function storable(text: string): boolean {
+export function storable(text: string): boolean {
   return !text.includes("\0") && text.isWellFormed();
 }
 
@@ -33,14 +33,36 @@ export function reference(what: string) {
   return z.guid({ error: `must be the id of ${what}, a UUID, or null` }).nullable();
 }
 
-const TIME_RULE = "must be a time by RFC 3339 such as 2027-03-01T09:00:00Z, from 1970 to 2999, or null";
+const EMAIL_RULE = "must be an e-mail address of at most 254 characters, or null";
+/** An e-mail address, kept as it was sent; it is looked up whatever its case. */
+export function email() {
+  return z.email({ error: EMAIL_RULE }).max(254, EMAIL_RULE);
+}
+
+const PHONE_RULE = "must be a telephone number of 3 to 32 digits, spaces and + ( ) - . / signs, or null";
+/** A telephone number as people write it. */
+export function phone() {
+  return z.string({ error: PHONE_RULE }).regex(/^(?=.*\d)[+(]?\d[\d ()./-]{2,30}$/, PHONE_RULE);
+}
+
+const WEBSITE_RULE = "must be an address that begins with http:// or https://, of at most 2048 characters, or null";
+/** The address of a web site. */
+export function website() {
+  return z
+    .url({ protocol: /^https?$/, error: WEBSITE_RULE })
+    .max(2_048, WEBSITE_RULE)
+    .refine(storable, WEBSITE_RULE);
+}
+
+/** The rule of a time. */
+export const TIME_RULE = "must be a time by RFC 3339 such as 2027-03-01T09:00:00Z, from 1970 to 2999";
 const TIMES = { from: Date.UTC(1970, 0, 1), to: Date.UTC(3000, 0, 1) };
 
 /** A time by RFC 3339 with its offset; it is kept in UTC with milliseconds. */
-export function time() {
+export function time(rule = `${TIME_RULE}, or null`) {
   return z.iso
-    .datetime({ offset: true, error: TIME_RULE })
-    .refine((value) => Date.parse(value) >= TIMES.from && Date.parse(value) < TIMES.to, TIME_RULE)
+    .datetime({ offset: true, error: rule })
+    .refine((value) => Date.parse(value) >= TIMES.from && Date.parse(value) < TIMES.to, rule)
     .transform((value) => new Date(value).toISOString());
 }
 

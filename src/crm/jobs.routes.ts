@@ -1,40 +1,58 @@
 import { Hono } from "hono";
 import { jsonBody, MERGE_PATCH } from "../http/body.ts";
 import type { TenantEnv } from "../http/env.ts";
-import { validate } from "../http/validate.ts";
+import { noParameters, validate } from "../http/validate.ts";
 import { writeResponse } from "../idempotency/write.ts";
 import type { CrmDependencies } from "./context.ts";
+import { historySchema, listEvents } from "./history.ts";
 import {
   changeJob,
   createJob,
+  createJobs,
   deleteJob,
   getJob,
+  jobBatchSchema,
   jobListSchema,
   jobPatchSchema,
   listJobs,
   newJobSchema,
 } from "./jobs.ts";
 import { idParameter, writeContext } from "./requests.ts";
+import { entityResponse, pageResponse } from "./responses.ts";
 
 /** Routes below `/api/crm/jobs`; they expect the identity in the context. */
 export function jobRoutes(deps: CrmDependencies) {
   return new Hono<TenantEnv>()
-    .post("/", ...jsonBody(), validate("json", newJobSchema), async (c) =>
+    .post("/", noParameters, ...jsonBody(), validate("json", newJobSchema), async (c) =>
       writeResponse(await createJob(deps, await writeContext(c), c.req.valid("json"))),
     )
-    .get("/", validate("query", jobListSchema), async (c) => {
-      const page = c.req.valid("query");
-      const { data, next } = await listJobs(deps, c.var.identity.tenantId, page);
-      if (next !== null) c.header("Link", `<${c.req.path}?limit=${page.limit}&cursor=${next}>; rel="next"`);
-      return c.json({ data, next });
-    })
-    .get("/:id", async (c) => {
-      const id = idParameter(c, "job");
-      const { body, version } = await getJob(deps, c.var.identity.tenantId, id);
-      return c.body(body, 200, { "Content-Type": "application/json", ETag: `"v${version}"` });
-    })
-    .patch("/:id", ...jsonBody(MERGE_PATCH), validate("json", jobPatchSchema), async (c) =>
+    .get("/", validate("query", jobListSchema), async (c) =>
+      pageResponse(c, await listJobs(deps, c.var.identity.tenantId, c.req.valid("query"))),
+    )
+    .get("/:id", noParameters, async (c) =>
+      entityResponse(c, await getJob(deps, c.var.identity.tenantId, idParameter(c, "job"))),
+    )
+    .patch("/:id", noParameters, ...jsonBody(MERGE_PATCH), validate("json", jobPatchSchema), async (c) =>
       writeResponse(await changeJob(deps, await writeContext(c), idParameter(c, "job"), c.req.valid("json"))),
     )
-    .delete("/:id", async (c) => writeResponse(await deleteJob(deps, await writeContext(c), idParameter(c, "job"))));
+    .delete("/:id", noParameters, async (c) =>
+      writeResponse(await deleteJob(deps, await writeContext(c), idParameter(c, "job"))),
+    )
+    .get("/:id/events", validate("query", historySchema), async (c) => {
+      const { tenantId } = c.var.identity;
+      const id = idParameter(c, "job");
+      const entity = { type: "Job", id, exists: () => getJob(deps, tenantId, id) } as const;
+      return pageResponse(c, await listEvents(deps, tenantId, entity, c.req.valid("query")));
+    });
+}
+
+/** `POST /api/crm/jobs:batch`: a path of its own beside those of the jobs. Hono takes a colon for a parameter's name, hence the pattern. */
+export function jobBatchRoute(deps: CrmDependencies) {
+  return new Hono<TenantEnv>().post(
+    "/:collection{jobs:batch}",
+    noParameters,
+    ...jsonBody(),
+    validate("json", jobBatchSchema),
+    async (c) => writeResponse(await createJobs(deps, await writeContext(c), c.req.valid("json").jobs)),
+  );
 }

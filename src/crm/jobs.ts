@@ -1,10 +1,20 @@
 import { z } from "zod";
-import type { Transaction } from "../db/pool.ts";
-import { withTenant } from "../db/tenant.ts";
 import { AppError } from "../errors.ts";
 import type { WriteRow } from "../idempotency/write.ts";
-import type { CrmDependencies, WriteContext } from "./context.ts";
+import type { CrmDependencies, ShownEntity, WriteContext } from "./context.ts";
 import { body, oneOf, reference, text, time } from "./fields.ts";
+import {
+  choiceParameter,
+  idFilter,
+  type ListQuery,
+  type ListRow,
+  listSchema,
+  moment,
+  type Page,
+  parameter,
+  readPage,
+  textFilter,
+} from "./lists.ts";
 import { runWrite, type WriteOutcome } from "./write.ts";
 
 /** States of a job. */
@@ -54,15 +64,26 @@ export const jobPatchSchema = body({ ...jobFields, amount: body(amountFields).pa
 /** A change of a job: fields that it does not have stay, null clears. */
 export type JobPatch = z.output<typeof jobPatchSchema>;
 
+/** Jobs that one `POST /api/crm/jobs:batch` makes at most. */
+export const BATCH_MAX = 500;
+const BATCH_RULE = `must be a list of 1 to ${BATCH_MAX} jobs`;
+
+/** The body of `POST /api/crm/jobs:batch`. */
+export const jobBatchSchema = body({
+  jobs: z.array(newJobSchema, { error: BATCH_RULE }).min(1, BATCH_RULE).max(BATCH_MAX, BATCH_RULE),
+});
+
 /** Parameters of `GET /api/crm/jobs`. */
-export const jobListSchema = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, "must be a whole number from 1 to 200")
-    .transform(Number)
-    .refine((n) => n >= 1 && n <= 200, "must be a whole number from 1 to 200")
-    .default(50),
-  cursor: z.guid("must be the cursor of an earlier page").optional(),
+export const jobListSchema = listSchema("jobs", ["createdAt", "updatedAt", "scheduledAt", "title"], {
+  status: choiceParameter(JOB_STATUSES).optional(),
+  accountId: idFilter(),
+  contactId: idFilter(),
+  tag: textFilter(50),
+  currency: parameter()
+    .regex(/^[A-Z]{3}$/, CURRENCY_RULE)
+    .optional(),
+  scheduledFrom: moment(),
+  scheduledTo: moment(),
 });
 
 /** A job as the API shows it. */
@@ -73,12 +94,6 @@ export interface Job extends NewJob {
   /** RFC 3339, UTC, milliseconds. */
   readonly createdAt: string;
   readonly updatedAt: string;
-}
-
-/** An entity as it is sent: its version and its JSON. */
-export interface ShownEntity {
-  readonly version: number;
-  readonly body: string;
 }
 
 /** Creates a job, its `JobCreated` event and the stored response in one transaction and one round trip. */
@@ -92,6 +107,22 @@ export function createJob(deps: CrmDependencies, context: WriteContext, input: N
     now,
     (sql, write) => sql<WriteRow[]>`
       select * from create_job(${write}, ${id}::uuid, ${eventId}::uuid, ${JSON.stringify(input)}::text::json)`,
+  );
+}
+
+/** Creates jobs, all or none, as `createJob` does one: one transaction, one round trip, one idempotency key. */
+export function createJobs(
+  deps: CrmDependencies,
+  context: WriteContext,
+  inputs: readonly NewJob[],
+): Promise<WriteOutcome> {
+  const now = deps.ambient.now();
+  const items = inputs.map((input) => ({ id: deps.ambient.newId(), eventId: deps.ambient.newId(), input }));
+  return runWrite(
+    deps,
+    context,
+    now,
+    (sql, write) => sql<WriteRow[]>`select * from create_jobs(${write}, ${JSON.stringify(items)}::text::json)`,
   );
 }
 
@@ -138,31 +169,11 @@ export async function getJob(deps: CrmDependencies, tenantId: string, id: string
   return job;
 }
 
-/**
- * The tenant's jobs, newest first.
- * @param cursor `next` of the page before, or undefined for the first
- * @returns the page, and the cursor of the next one or null at the end
- */
-export async function listJobs(
-  deps: CrmDependencies,
-  tenantId: string,
-  page: { limit: number; cursor?: string | undefined },
-): Promise<{ data: Job[]; next: string | null }> {
-  const found = await withTenant(deps.sql, tenantId, (tx) => selectJobs(tx, tenantId, page.limit + 1, page.cursor));
-  const data = found.slice(0, page.limit);
-  return { data, next: found.length > page.limit ? (data.at(-1)?.id ?? null) : null };
-}
-
-/** Ids are UUIDs of version 7, so their order is that of creation and the primary key serves every page alike. */
-async function selectJobs(
-  tx: Transaction,
-  tenantId: string,
-  limit: number,
-  before: string | undefined,
-): Promise<Job[]> {
-  const rows = await tx<{ job: Job }[]>`
-    select job_json(j)::json as job from jobs j
-    where tenant_id = ${tenantId} and id < ${before ?? "ffffffff-ffff-ffff-ffff-ffffffffffff"}
-    order by id desc limit ${limit}`;
-  return rows.map((row) => row.job);
+/** A page of the tenant's jobs, in one round trip. */
+export function listJobs(deps: CrmDependencies, tenantId: string, list: ListQuery): Promise<Page> {
+  return readPage(
+    deps,
+    list,
+    (sql, query) => sql<ListRow[]>`select * from list_jobs(${tenantId}::uuid, ${query}::text::jsonb)`,
+  );
 }

@@ -38,7 +38,8 @@ export function idParameter(c: Context<TenantEnv>, what: string): string {
   return id.toLowerCase();
 }
 
-const ETAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
+/** ETags in quotes, separated by commas. */
+export const ETAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
 
 /**
  * If-Match by https://www.rfc-editor.org/rfc/rfc9110#name-if-match: our ETags are `"v<version>"`, others match nothing.

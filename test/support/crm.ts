@@ -2,6 +2,7 @@ import { realAmbient } from "../../src/ambient.ts";
 import type { CrmDependencies, IfMatch, WriteContext } from "../../src/crm/context.ts";
 import type { WriteOutcome } from "../../src/crm/write.ts";
 import type { Sql } from "../../src/db/pool.ts";
+import { withTenant } from "../../src/db/tenant.ts";
 
 /** What the CRM needs, on a test's database. `committed` counts wake-ups of the relay. */
 export function crmDependencies(sql: Sql, options: { requireIfMatch?: boolean } = {}) {
@@ -37,4 +38,15 @@ export function writeContext(
 export function answer<T = Record<string, unknown>>(outcome: WriteOutcome): { status: number; body: T } {
   const { status, body } = outcome.response;
   return { status, body: (body === "" ? undefined : JSON.parse(body)) as T };
+}
+
+/** The tenant's events in the outbox, in commit order. */
+export async function eventsOf(sql: Sql, tenantId: string) {
+  const rows = await withTenant(
+    sql,
+    tenantId,
+    (tx) => tx<{ type: string; payload: { version: number; data: unknown } }[]>`
+      select type, payload from outbox_events order by id`,
+  );
+  return [...rows];
 }
