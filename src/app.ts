@@ -138,6 +138,11 @@ export class App {
           requireIfMatch: config.REQUIRE_IF_MATCH,
           committed: () => (relay.state === "leading" ? relay.kick() : notifier.notify()),
         },
+        http: {
+          body: { maxBytes: config.MAX_BODY_BYTES, timeoutMs: config.BODY_TIMEOUT_MS },
+          tenant: { rate: config.TENANT_RPS, burst: config.TENANT_BURST || Math.max(1, 2 * config.TENANT_RPS) },
+          corsOrigins: config.CORS_ORIGINS,
+        },
         health: { version, page: "/ops/crm-events", checks: () => this.#checks(sql, relay, hub) },
       }),
     );

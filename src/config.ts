@@ -117,6 +117,22 @@ const fields = {
     .describe(
       "true: PATCH and DELETE need If-Match, and are answered 428 without it. false: it is looked at when sent.",
     ),
+  TENANT_RPS: integer(0, 1_000_000, 0).describe(
+    "CRM requests a second that one tenant may make for long, in each server process; 0 is any number. Beyond it: 429.",
+  ),
+  TENANT_BURST: integer(0, 1_000_000, 0).describe(
+    "CRM requests that one tenant may make at once; 0 is twice TENANT_RPS.",
+  ),
+  MAX_BODY_BYTES: integer(1_024, 67_108_864, 1_048_576).describe("Bytes of a request body at most. Beyond it: 413."),
+  BODY_TIMEOUT_MS: integer(100, 120_000, 8_000).describe(
+    "Milliseconds in which a request body has to arrive. Beyond it: 408.",
+  ),
+  CORS_ORIGINS: z
+    .string()
+    .transform((text) => text.split(",").map((origin) => origin.trim()))
+    .refine((origins) => origins.every(isOrigin), "must be origins like https://app.example.com, separated by commas")
+    .default([])
+    .describe("Origins whose pages may call the API from a browser. Unset: none but our own."),
   STREAM_RING: integer(500, 100_000, 1_000).describe(
     "Newest events kept in memory for the page and for resuming streams.",
   ),
@@ -205,6 +221,11 @@ function line(name: string, message: string, given: Record<string, string>): str
 function isSecret(name: string): boolean {
   const field = (fields as Record<string, z.ZodType>)[name];
   return field?.meta()?.secret === true;
+}
+
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
 }
 
 function isPostgresUrl(text: string): boolean {

@@ -8,10 +8,13 @@ import { contactRoutes } from "./crm/contacts.routes.ts";
 import type { CrmDependencies } from "./crm/context.ts";
 import { jobBatchRoute, jobRoutes } from "./crm/jobs.routes.ts";
 import type { Sql } from "./db/pool.ts";
+import { BODY_LIMITS, bodyLimits } from "./http/body.ts";
 import { requestContext } from "./http/context.ts";
-import type { AppEnv } from "./http/env.ts";
+import type { AppEnv, BodyLimits } from "./http/env.ts";
 import { notFound, onError, refuseUnrouted, tooSlow } from "./http/errors.ts";
 import { type HealthDependencies, healthRoutes } from "./http/health.ts";
+import { crossOrigin, limitTarget, securityHeaders } from "./http/security.ts";
+import { type TenantLimit, tenantLimit } from "./http/tenant-limit.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { metricsRoutes } from "./metrics/routes.ts";
 import { type Assets, opsRoutes } from "./ops/index.ts";
@@ -27,22 +30,39 @@ export interface RouteDependencies {
   readonly hub: Hub;
   readonly assets: Assets;
   readonly health: HealthDependencies;
+  /** What callers are held to; what is missing is as `HTTP_LIMITS` has it. */
+  readonly http?: Partial<HttpLimits>;
 }
+
+export interface HttpLimits {
+  readonly body: BodyLimits;
+  readonly tenant: TenantLimit;
+  /** Origins whose pages may call the API; none by default. */
+  readonly corsOrigins: readonly string[];
+}
+
+/** What holds where the configuration says nothing. */
+export const HTTP_LIMITS: HttpLimits = { body: BODY_LIMITS, tenant: { rate: 0, burst: 0 }, corsOrigins: [] };
 
 /** Every route and middleware of the server, in order. */
 export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
+  const { body, tenant, corsOrigins } = { ...HTTP_LIMITS, ...deps.http };
+  // Reading the body has a time limit of its own, and none of what comes after should pay for a slow one.
+  const inTime = timeout(REQUEST_MS + body.timeoutMs, tooSlow);
   app.onError(onError);
   app.notFound(notFound(app));
   app.use(requestContext(deps.logger, deps.ambient));
-  app.use(refuseUnrouted(app));
+  app.use(securityHeaders, limitTarget);
+  if (corsOrigins.length > 0) app.use(crossOrigin(corsOrigins));
+  app.use(refuseUnrouted(app), bodyLimits(body));
   app.route("/", healthRoutes(deps.health));
-  app.use("/api/crm/*", timeout(REQUEST_MS, tooSlow), developmentIdentity());
+  app.use("/api/crm/*", inTime, developmentIdentity(), tenantLimit(tenant));
   app.route("/api/crm/jobs", jobRoutes(deps.crm));
   app.route("/api/crm", jobBatchRoute(deps.crm));
   app.route("/api/crm/accounts", accountRoutes(deps.crm));
   app.route("/api/crm/contacts", contactRoutes(deps.crm));
-  app.use("/api/ops/*", timeout(REQUEST_MS, tooSlow));
+  app.use("/api/ops/*", inTime);
   app.route("/api/ops/outbox", outboxRoutes({ ...deps.outbox, actor: () => "development" }));
   app.route("/", metricsRoutes(deps.registry));
   app.route("/", streamRoutes(deps.hub));

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { jsonBody, MERGE_PATCH } from "../http/body.ts";
+import { ANY_BODY, jsonBody, MERGE_PATCH } from "../http/body.ts";
 import type { TenantEnv } from "../http/env.ts";
 import { noParameters, validate } from "../http/validate.ts";
 import { writeResponse } from "../idempotency/write.ts";
@@ -33,7 +33,7 @@ export function accountRoutes(deps: CrmDependencies) {
     .patch("/:id", noParameters, ...jsonBody(MERGE_PATCH), validate("json", accountPatchSchema), async (c) =>
       writeResponse(await changeAccount(deps, await writeContext(c), idParameter(c, "account"), c.req.valid("json"))),
     )
-    .delete("/:id", noParameters, async (c) =>
+    .delete("/:id", noParameters, ...ANY_BODY, async (c) =>
       writeResponse(await deleteAccount(deps, await writeContext(c), idParameter(c, "account"))),
     )
     .get("/:id/events", validate("query", historySchema), async (c) => {

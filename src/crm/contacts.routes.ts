@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { jsonBody, MERGE_PATCH } from "../http/body.ts";
+import { ANY_BODY, jsonBody, MERGE_PATCH } from "../http/body.ts";
 import type { TenantEnv } from "../http/env.ts";
 import { noParameters, validate } from "../http/validate.ts";
 import { writeResponse } from "../idempotency/write.ts";
@@ -33,7 +33,7 @@ export function contactRoutes(deps: CrmDependencies) {
     .patch("/:id", noParameters, ...jsonBody(MERGE_PATCH), validate("json", contactPatchSchema), async (c) =>
       writeResponse(await changeContact(deps, await writeContext(c), idParameter(c, "contact"), c.req.valid("json"))),
     )
-    .delete("/:id", noParameters, async (c) =>
+    .delete("/:id", noParameters, ...ANY_BODY, async (c) =>
       writeResponse(await deleteContact(deps, await writeContext(c), idParameter(c, "contact"))),
     )
     .get("/:id/events", validate("query", historySchema), async (c) => {

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { jsonBody, MERGE_PATCH } from "../http/body.ts";
+import { ANY_BODY, jsonBody, MERGE_PATCH } from "../http/body.ts";
 import type { TenantEnv } from "../http/env.ts";
 import { noParameters, validate } from "../http/validate.ts";
 import { writeResponse } from "../idempotency/write.ts";
@@ -35,7 +35,7 @@ export function jobRoutes(deps: CrmDependencies) {
     .patch("/:id", noParameters, ...jsonBody(MERGE_PATCH), validate("json", jobPatchSchema), async (c) =>
       writeResponse(await changeJob(deps, await writeContext(c), idParameter(c, "job"), c.req.valid("json"))),
     )
-    .delete("/:id", noParameters, async (c) =>
+    .delete("/:id", noParameters, ...ANY_BODY, async (c) =>
       writeResponse(await deleteJob(deps, await writeContext(c), idParameter(c, "job"))),
     )
     .get("/:id/events", validate("query", historySchema), async (c) => {

@@ -1,10 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { within } from "../deadline.ts";
 import { AppError } from "../errors.ts";
+import type { BodyLimits } from "./env.ts";
+import { inspectJson } from "./json-text.ts";
 
-/** Bytes of a request body at most. */
-export const MAX_BODY_BYTES = 1_048_576;
+/** What holds where the server was not told otherwise. */
+export const BODY_LIMITS: BodyLimits = { maxBytes: 1_048_576, timeoutMs: 8_000 };
 
 const JSON_TYPE = "application/json";
 /** Media type of a JSON merge patch (RFC 7396). */
@@ -12,11 +15,20 @@ export const MERGE_PATCH = "application/merge-patch+json";
 const PARAMETERS = /^\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /**
- * Refuses a body that is not declared as JSON in UTF-8 (415), is over 1 MiB (413) or is not UTF-8 (400), before anything reads it.
+ * Refuses a body that is not declared as JSON in UTF-8 (415), is too large (413), takes too long (408), is not UTF-8, has a key
+ * twice or is nested too deep (400), before anything reads it.
  * @param types media types that are taken beside `application/json`, the one to recommend first
  */
-export function jsonBody(...types: string[]): [MiddlewareHandler, MiddlewareHandler, MiddlewareHandler] {
-  return [requireType([...types, JSON_TYPE]), limitBody, requireUtf8];
+export function jsonBody(...types: string[]): [MiddlewareHandler, ...typeof ANY_BODY, MiddlewareHandler] {
+  return [requireType([...types, JSON_TYPE]), ...ANY_BODY, requireJsonText];
+}
+
+/** Sets what bodies may be for all routes behind it. */
+export function bodyLimits(limits: BodyLimits): MiddlewareHandler {
+  return async (c, next) => {
+    c.set("bodyLimits", limits);
+    await next();
+  };
 }
 
 const requireType =
@@ -45,20 +57,42 @@ const requireType =
     await next();
   };
 
-const limitBody: MiddlewareHandler = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError: () => {
-    throw new AppError("body-too-large", `The body may have at most ${MAX_BODY_BYTES} bytes`, {
-      faults: [{ pointer: "#", detail: `is over ${MAX_BODY_BYTES} bytes` }],
+const limitBody: MiddlewareHandler = (c, next) => {
+  const { maxBytes } = c.get("bodyLimits") ?? BODY_LIMITS;
+  const onError = () => {
+    throw new AppError("body-too-large", `The body may have at most ${maxBytes} bytes`, {
+      faults: [{ pointer: "#", detail: `is over ${maxBytes} bytes` }],
     });
-  },
-});
+  };
+  return bodyLimit({ maxSize: maxBytes, onError })(c, next);
+};
 
-const requireUtf8: MiddlewareHandler = async (c, next) => {
+/** Reads the body, which stays with the request. One that trickles would hold its connection for as long as it likes. */
+const readInTime: MiddlewareHandler = async (c, next) => {
+  const { timeoutMs } = c.get("bodyLimits") ?? BODY_LIMITS;
+  if ((await within(timeoutMs, c.req.arrayBuffer())) === "late") {
+    throw new AppError("body-too-slow", `The body did not come within ${timeoutMs / 1000} s`, {
+      headers: { Connection: "close" },
+      faults: [{ pointer: "#", detail: `took over ${timeoutMs / 1000} s` }],
+    });
+  }
+  await next();
+};
+
+/** Refuses a body that is too large (413) or takes too long (408), also where nobody looks into it. */
+export const ANY_BODY: [MiddlewareHandler, MiddlewareHandler] = [limitBody, readInTime];
+
+const requireJsonText: MiddlewareHandler = async (c, next) => {
   if (!isUtf8(await c.req.arrayBuffer())) {
     throw new AppError("malformed-request", "The body is not valid UTF-8", {
       faults: [{ pointer: "#", detail: "must be UTF-8" }],
     });
   }
+  const { malformed, unkept } = inspectJson(await c.req.text());
+  if (malformed.length > 0) {
+    const detail = malformed.map((fault) => `${fault.pointer} ${fault.detail}`).join("; ");
+    throw new AppError("malformed-request", detail, { faults: malformed });
+  }
+  if (unkept.length > 0) c.set("unkept", unkept);
   await next();
 };

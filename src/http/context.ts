@@ -22,8 +22,6 @@ export function requestContext(logger: Logger, ambient: Ambient) {
     c.var.log.debug({ method: c.req.method, path: c.req.path }, "request began");
     await next();
     c.header("X-Request-Id", requestId);
-    c.header("X-Content-Type-Options", "nosniff");
-    c.header("Referrer-Policy", "no-referrer");
     const ms = Math.round((performance.now() - began) * 100) / 100;
     c.var.log.info({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, "request");
   });

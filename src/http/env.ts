@@ -1,7 +1,15 @@
 import type { Server } from "bun";
 import type { Identity } from "../auth/identity.ts";
+import type { Fault } from "../errors.ts";
 import type { Logger } from "../metrics/logger.ts";
 import type { Trace } from "../metrics/trace.ts";
+
+/** What a body may be and take. */
+export interface BodyLimits {
+  readonly maxBytes: number;
+  /** Milliseconds from its beginning to its end. */
+  readonly timeoutMs: number;
+}
 
 /** What the server hands to a handler beside the request. */
 export type Bindings = { server: Server<undefined> };
@@ -23,4 +31,13 @@ export interface AppEnv {
 export interface TenantEnv {
   Bindings: Bindings;
   Variables: RequestVariables & { identity: Identity };
+}
+
+declare module "hono" {
+  /** Known to middleware of any environment. */
+  interface ContextVariableMap {
+    bodyLimits?: BodyLimits;
+    /** Faults of the body's text that its parser does not see, for the validation to tell with its own. */
+    unkept?: readonly Fault[];
+  }
 }

@@ -1,32 +1,45 @@
 import { zValidator } from "@hono/zod-validator";
-import type { ValidationTargets } from "hono";
+import type { MiddlewareHandler, ValidationTargets } from "hono";
 import { z } from "zod";
 import { AppError, type Fault } from "../errors.ts";
+import { pointer } from "./pointer.ts";
 
 /**
  * Validates one part of a request by a zod schema; the handler reads the result with `c.req.valid(target)`.
  * Answers with all faults at once: 422 for a body, 400 for parameters.
  */
 export function validate<T extends z.ZodType, Target extends keyof ValidationTargets>(target: Target, schema: T) {
-  return zValidator(target, schema, (result) => {
-    if (result.success) return;
-    const faults = result.error.issues.flatMap((issue) => toFaults(issue, target === "json", schema));
+  return zValidator(target, schema, (result, c) => {
+    const unkept = target === "json" ? (c.get("unkept") ?? []) : [];
+    if (result.success && unkept.length === 0) return;
+    const issues = result.success
+      ? []
+      : result.error.issues.flatMap((issue) => toFaults(issue, target === "json", schema));
+    // What the text has wrong with it is told once for a place.
+    const faults = [...unkept, ...issues.filter((issue) => !unkept.some((fault) => fault.pointer === issue.pointer))];
     const where = faults.map((fault) => `${fault.pointer ?? fault.parameter} ${fault.detail}`).join("; ");
     throw new AppError(target === "json" ? "invalid-field" : "malformed-request", where, { faults });
   });
 }
 
 /** Refuses any query parameter: what a caller believes to ask for is not passed over in silence. */
-export const noParameters = validate("query", z.strictObject({}));
+export const noParameters: MiddlewareHandler = async (c, next) => {
+  const faults = Object.keys(c.req.query()).map((parameter) => ({ parameter, detail: NO_PARAMETER }));
+  if (faults.length > 0) {
+    const where = faults.map((fault) => `${fault.parameter} ${fault.detail}`).join("; ");
+    throw new AppError("malformed-request", where, { faults });
+  }
+  await next();
+};
+const NO_PARAMETER = "is not a known parameter: there is none here";
 
 function toFaults(issue: z.core.$ZodIssue, inBody: boolean, schema: z.ZodType): Fault[] {
   const at = (path: readonly PropertyKey[], detail: string): Fault =>
     inBody ? { pointer: pointer(path), detail } : { parameter: path.map(String).join("."), detail };
   if (issue.code === "unrecognized_keys") {
-    const known = namesAt(schema, issue.path);
-    const what = inBody ? "field" : "parameter";
-    const allowed = known.length === 0 ? `: there is no ${what} here` : `; known are ${known.join(", ")}`;
-    return issue.keys.map((key) => at([...issue.path, key], `is not a known ${what}${allowed}`));
+    const allowed = namesAt(schema, issue.path).join(", ");
+    const detail = `is not a known ${inBody ? "field" : "parameter"}; known are ${allowed}`;
+    return issue.keys.map((key) => at([...issue.path, key], detail));
   }
   return [at(issue.path, issue.message)];
 }
@@ -41,11 +54,4 @@ function namesAt(schema: unknown, path: readonly PropertyKey[]): string[] {
   if (schema instanceof z.ZodArray) return namesAt(schema.element, rest);
   if (!(schema instanceof z.ZodObject)) return [];
   return step === undefined ? Object.keys(schema.shape) : namesAt(schema.shape[String(step)], rest);
-}
-
-/** JSON pointer as a URI fragment: https://www.rfc-editor.org/rfc/rfc6901#section-6 */
-function pointer(path: readonly PropertyKey[]): string {
-  const token = (part: PropertyKey) =>
-    encodeURIComponent(String(part).toWellFormed().replaceAll("~", "~0").replaceAll("/", "~1"));
-  return `#${path.map((part) => `/${token(part)}`).join("")}`;
 }
