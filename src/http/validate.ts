@@ -15,8 +15,7 @@ export function validate<T extends z.ZodType, Target extends keyof ValidationTar
     const issues = result.success
       ? []
       : result.error.issues.flatMap((issue) => toFaults(issue, target === "json", schema));
-    // What the text has wrong with it is told once for a place.
-    const faults = [...unkept, ...issues.filter((issue) => !unkept.some((fault) => fault.pointer === issue.pointer))];
+    const faults = [...unkept, ...issues.filter((issue, i) => !isTold(issue, unkept, issues.slice(0, i)))];
     const where = faults.map((fault) => `${fault.pointer ?? fault.parameter} ${fault.detail}`).join("; ");
     throw new AppError(target === "json" ? "invalid-field" : "malformed-request", where, { faults });
   });
@@ -32,6 +31,12 @@ export const noParameters: MiddlewareHandler = async (c, next) => {
   await next();
 };
 const NO_PARAMETER = "is not a known parameter: there is none here";
+
+/** What the text has wrong with it is told alone for its place, and no rule twice. */
+function isTold(issue: Fault, unkept: readonly Fault[], before: readonly Fault[]): boolean {
+  const isSamePlace = (fault: Fault) => fault.pointer === issue.pointer && fault.parameter === issue.parameter;
+  return unkept.some(isSamePlace) || before.some((fault) => isSamePlace(fault) && fault.detail === issue.detail);
+}
 
 function toFaults(issue: z.core.$ZodIssue, inBody: boolean, schema: z.ZodType): Fault[] {
   const at = (path: readonly PropertyKey[], detail: string): Fault =>
