@@ -32,10 +32,14 @@ export const noParameters: MiddlewareHandler = async (c, next) => {
 };
 const NO_PARAMETER = "is not a known parameter: there is none here";
 
-/** What the text has wrong with it is told alone for its place, and no rule twice. */
+/** What the text has wrong with it is told alone for its place and those around it, and no rule twice. */
 function isTold(issue: Fault, unkept: readonly Fault[], before: readonly Fault[]): boolean {
   const isSamePlace = (fault: Fault) => fault.pointer === issue.pointer && fault.parameter === issue.parameter;
-  return unkept.some(isSamePlace) || before.some((fault) => isSamePlace(fault) && fault.detail === issue.detail);
+  const isInside = (fault: Fault) => issue.pointer !== "#" && fault.pointer?.startsWith(`${issue.pointer}/`) === true;
+  return (
+    unkept.some((fault) => isSamePlace(fault) || isInside(fault)) ||
+    before.some((fault) => isSamePlace(fault) && fault.detail === issue.detail)
+  );
 }
 
 function toFaults(issue: z.core.$ZodIssue, inBody: boolean, schema: z.ZodType): Fault[] {
