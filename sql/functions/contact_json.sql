@@ -1,8 +1,11 @@
--- A contact's own fields, as its events and its answers show them.
+-- A contact's own fields, as its events show them.
 create or replace function contact_data(c contacts) returns json language sql stable as $$
-  select (select row_to_json(d) from (select c.name, c.email, c.phone, c.account_id as "accountId") d)
+  select row_to_json(row(c.name, c.email, c.phone, c.account_id)::contact_fields)
 $$;
 
+-- A contact as the API shows it.
 create or replace function contact_json(c contacts) returns text language sql stable as $$
-  select entity_json(c.id, c.tenant_id, c.version, contact_data(c), c.created_at, c.updated_at)
+  select row_to_json(row(
+    c.id, c.tenant_id, c.version, c.name, c.email, c.phone, c.account_id, rfc3339(c.created_at), rfc3339(c.updated_at)
+  )::contact_shown)::text
 $$;

@@ -8,8 +8,10 @@
 --   like        patterns of which each must match, for ILIKE; missing without a search
 -- The statement has only the conditions that were asked for and is planned for the values at hand.
 
--- Rows are looked at in their order; a search gives up after so many and asks the search index instead.
-create or replace function search_walk() returns integer language sql immutable as $$ select 2000 $$;
+-- A search looks at so many rows in their order, then asks the search index; at more where that is known to help no further.
+create or replace function search_walk(p_query jsonb) returns integer language sql immutable as $$
+  select case when p_query #>> '{after,dense}' = 'true' then 4000 else 1000 end
+$$;
 
 -- p_key       expression of the order, of type p_type; with e.id behind it an index has it
 -- p_conditions  conditions that an index takes below row-level security: leakproof ones
@@ -44,7 +46,7 @@ begin
     'select %s, e.id, %s(e) from (select * from %I e where e.tenant_id = $1%s%s order by %s %s, e.id %s limit $4) e
      where true%s limit $3',
     shown, p_show, p_entity, p_conditions, behind, p_key, going, going, p_search
-  ) using p_tenant, p_query, wanted, search_walk();
+  ) using p_tenant, p_query, wanted, search_walk(p_query);
   get diagnostics rows_found = row_count;
   if rows_found = wanted then
     return;
@@ -54,7 +56,7 @@ begin
   execute format(
     'select %s, e.id from %I e where e.tenant_id = $1%s%s order by %s %s, e.id %s offset $3 limit 1',
     shown, p_entity, p_conditions, behind, p_key, going, going
-  ) into sort_key, id using p_tenant, p_query, search_walk() - 1;
+  ) into sort_key, id using p_tenant, p_query, search_walk(p_query) - 1;
   if id is null then
     return;
   end if;

@@ -9,13 +9,15 @@ create or replace function etag(version integer) returns text language sql immut
   select '"v' || version || '"'
 $$;
 
--- An entity: the fields that all have around its own, which are an object that is not empty.
-create or replace function entity_json(
-  p_id uuid, p_tenant uuid, p_version integer, p_data json, p_created_at timestamptz, p_updated_at timestamptz
-) returns text language sql stable as $$
-  select '{"id":"' || p_id || '","tenantId":"' || p_tenant || '","version":' || p_version || ','
-    || substr(p_data::text, 2, length(p_data::text) - 2)
-    || ',"createdAt":"' || rfc3339(p_created_at) || '","updatedAt":"' || rfc3339(p_updated_at) || '"}'
+create or replace function amount_json(amount numeric, currency text) returns json language sql stable as $$
+  select case when amount is not null then row_to_json(row(amount::text, currency)::amount_shown) end
+$$;
+
+-- All fields of an address, also those that it has not.
+create or replace function address_json(address jsonb) returns json language sql stable as $$
+  select case when address is not null then row_to_json(row(
+    address ->> 'street', address ->> 'city', address ->> 'postalCode', address ->> 'region', address ->> 'country'
+  )::address_shown) end
 $$;
 
 -- Headers that an entity is answered with.
