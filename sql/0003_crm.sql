@@ -132,7 +132,7 @@ create index contacts_search on contacts using gin (tenant_id, (name || ' ' || c
   with (gin_pending_list_limit = 256);
 
 -- The history of an entity.
-create index outbox_events_aggregate on outbox_events (tenant_id, aggregate_id, id);
+create index outbox_events_aggregate on outbox_events (aggregate_id, id);
 
 -- Row-level security lets no condition look into an index before its own unless it is leakproof, and neither ILIKE nor @>
 -- is: as aetherlink_app a search would read every row of the tenant. find_matches.sql therefore names candidates as the role
