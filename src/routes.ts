@@ -17,6 +17,7 @@ import { crossOrigin, limitTarget, securityHeaders } from "./http/security.ts";
 import { type TenantLimit, tenantLimit } from "./http/tenant-limit.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { metricsRoutes } from "./metrics/routes.ts";
+import { openApiRoutes } from "./openapi/routes.ts";
 import { type Assets, opsRoutes } from "./ops/index.ts";
 import { type OutboxStatus, outboxRoutes } from "./outbox/index.ts";
 import { type Hub, streamRoutes } from "./stream/index.ts";
@@ -65,6 +66,7 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.use("/api/ops/*", inTime);
   app.route("/api/ops/outbox", outboxRoutes({ ...deps.outbox, actor: () => "development" }));
   app.route("/", metricsRoutes(deps.registry));
+  app.route("/", openApiRoutes(deps.health.version, deps.assets.icon.path));
   app.route("/", streamRoutes(deps.hub));
   app.route(
     "/",

@@ -20,7 +20,8 @@ export function text(max: number) {
     .string(expected(rule))
     .refine((value) => value.trim() !== "", rule)
     .refine((value) => value.length <= max || [...value].length <= max, rule)
-    .refine(storable, "must not contain NUL or half of a surrogate pair");
+    .refine(storable, "must not contain NUL or half of a surrogate pair")
+    .meta({ minLength: 1, maxLength: max, pattern: "^[^\\u0000]*\\S[^\\u0000]*$" });
 }
 
 /** One of a few words. */

@@ -1,0 +1,52 @@
+import { z } from "zod";
+
+/** A JSON Schema, or another part of the document. */
+export type Json = Readonly<Record<string, unknown>>;
+
+/** The JSON Schema of what a caller may send, from the very schema that checks it. Rules in code beyond it have no place there. */
+export function requestSchema(schema: z.ZodType): Json {
+  const { $schema: _, ...made } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any", override });
+  return made;
+}
+
+/** What a field is shown as: as it may be sent, without what is put in place when it is missing. */
+export function shownProperties(schema: z.ZodObject): Record<string, Json> {
+  return Object.fromEntries(
+    Object.entries(schema.shape).map(([name, field]) => {
+      const { default: _, ...shown } = requestSchema(unwrapDefault(field));
+      return [name, shown];
+    }),
+  );
+}
+
+/** The JSON Schema of a query parameter: that of its text. */
+export function parameterSchema(field: unknown): Json {
+  if (field instanceof z.ZodOptional) return parameterSchema(field.unwrap());
+  if (field instanceof z.ZodDefault) {
+    return { ...parameterSchema(field.unwrap()), default: field.def.defaultValue };
+  }
+  if (field instanceof z.ZodPipe) return parameterSchema(field.out instanceof z.ZodTransform ? field.in : field.out);
+  return field instanceof z.ZodType ? requestSchema(field) : {};
+}
+
+/** The fields of a schema that may have a transformation behind it. */
+export function shapeOf(schema: z.ZodType): Readonly<Record<string, unknown>> {
+  if (schema instanceof z.ZodPipe && schema.in instanceof z.ZodType) return shapeOf(schema.in);
+  return schema instanceof z.ZodObject ? schema.shape : {};
+}
+
+function unwrapDefault(field: unknown): z.ZodType {
+  if (field instanceof z.ZodDefault) return unwrapDefault(field.unwrap());
+  if (field instanceof z.ZodType) return field;
+  throw new TypeError("a field of an object is a schema");
+}
+
+/** Any JSON is a schema of its own in zod, which refers to itself; `true` says the same. */
+function override({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (typeof jsonSchema.additionalProperties === "object" && jsonSchema.propertyNames !== undefined) {
+    jsonSchema.additionalProperties = true;
+    delete jsonSchema.propertyNames;
+  }
+  // The format says it, and some readers know no look-behind; months and days of the pattern are checked by us.
+  if (jsonSchema.format === "date-time" || jsonSchema.format === "uuid") delete jsonSchema.pattern;
+}

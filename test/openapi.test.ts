@@ -1,0 +1,178 @@
+/** The document says what the server does: every route is in it, and real answers fit its schemas. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import Ajv from "ajv/dist/2020";
+import addFormats from "ajv-formats";
+import { openApiDocument } from "../src/openapi/document.ts";
+import { type TestDatabase, testDatabase } from "./support/postgres.ts";
+import { type Answer, ask, type TestRoutes, testRoutes } from "./support/routes.ts";
+
+type Json = Record<string, unknown>;
+interface Operation {
+  operationId: string;
+  parameters: ({ name: string; in: string } & Json)[];
+  requestBody?: { content: Record<string, { schema: Json; example: unknown }> };
+  responses: Record<string, Response>;
+}
+interface Response {
+  headers?: Record<string, unknown>;
+  content?: Record<string, { schema: Json; example?: unknown }>;
+}
+
+const TENANT = "12345678-1234-1234-1234-123456789012";
+
+let db: TestDatabase;
+let routes: TestRoutes;
+let document: { paths: Record<string, Record<string, Operation>>; components: Record<string, Record<string, Json>> };
+beforeAll(async () => {
+  db = await testDatabase();
+  routes = await testRoutes(db.url);
+  document = JSON.parse((await ask(routes.app, TENANT, "GET /openapi.json")).text);
+});
+afterAll(async () => {
+  await routes.stop();
+  await db.drop();
+});
+
+const ajv = addFormats(new Ajv({ strict: false, allErrors: true }));
+/** What is wrong with a value by a schema of the document. */
+function faults(schema: Json, value: unknown): unknown {
+  const check = ajv.compile({ ...schema, components: document.components });
+  return check(value) ? [] : check.errors;
+}
+
+function whole<T>(part: T | { $ref: string }): T {
+  if (typeof part !== "object" || part === null || !("$ref" in part)) return part as T;
+  const [, , kind = "", name = ""] = part.$ref.split("/");
+  return document.components[kind]?.[name] as T;
+}
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ route: `${method.toUpperCase()} ${path}`, operation })),
+  );
+
+test("every route is in the document, and nothing else", () => {
+  const all = routes.app.routes
+    .filter((route) => route.method !== "ALL" && !route.path.startsWith("/assets/"))
+    .map(
+      ({ method, path }) =>
+        `${method} ${path.replace(":collection{jobs:batch}", "jobs:batch").replaceAll(/\/:(\w+)/g, "/{$1}")}`,
+    );
+  expect([...new Set(all)].toSorted()).toEqual(
+    operations()
+      .map(({ route }) => route)
+      .toSorted(),
+  );
+});
+
+test("every reference leads somewhere, every operation has a name of its own, every schema is one", () => {
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/(\w+)\/([\w-]+)"/g)];
+  expect(references.length).toBeGreaterThan(50);
+  for (const [, kind = "", name = ""] of references) expect(document.components[kind]).toHaveProperty([name]);
+  const ids = operations().map(({ operation }) => operation.operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const { operation } of operations()) {
+    for (const { schema } of Object.values(operation.requestBody?.content ?? {}))
+      expect(ajv.validateSchema(schema)).toBe(true);
+  }
+});
+
+test("every example fits its schema", () => {
+  for (const { route, operation } of operations()) {
+    const bodies = [operation.requestBody, ...Object.values(operation.responses).map(whole<Response>)];
+    for (const { schema, example } of bodies.flatMap((body) => Object.values(body?.content ?? {}))) {
+      if (example !== undefined) expect([route, faults(schema, example)]).toEqual([route, []]);
+    }
+  }
+});
+
+describe("answers of the server", () => {
+  /** Asks, and holds the answer against what the document says of this operation and status. */
+  async function check(operationId: string, request: string, options: Parameters<typeof ask>[3] = {}): Promise<Answer> {
+    const answer = await ask(routes.app, TENANT, request, options);
+    const found = operations().find(({ operation }) => operation.operationId === operationId);
+    const said = found?.operation.responses[String(answer.status)];
+    if (said === undefined) throw new Error(`${operationId} says nothing of ${answer.status}: ${answer.text}`);
+    const { content, headers } = whole<Response>(said);
+    if (content !== undefined) {
+      const type = answer.headers.get("Content-Type") ?? "";
+      expect(Object.keys(content)).toContain(type);
+      expect([request, faults(content[type]?.schema ?? {}, answer.json)]).toEqual([request, []]);
+    } else {
+      expect(answer.text).toBe("");
+    }
+    for (const name of ["ETag", "Location", "Link", "Retry-After"]) {
+      if (answer.headers.has(name)) expect(Object.keys(headers ?? {})).toContain(name);
+    }
+    return answer;
+  }
+
+  test.each(["Job", "Account", "Contact"])(
+    "about a %s fit their schemas, in every status that it can have",
+    async (name) => {
+      const path = `/api/crm/${name.toLowerCase()}s`;
+      const create = document.paths[path]?.post?.requestBody?.content["application/json"]?.example;
+      const headers = { "Idempotency-Key": name };
+      const made = await check(`create${name}`, `POST ${path}`, { body: create, headers });
+      expect(made.status).toBe(201);
+      await check(`create${name}`, `POST ${path}`, { body: create, headers });
+      await check(`create${name}`, `POST ${path}`, { body: { ...(create as Json), x: 1 } });
+      await check(`create${name}`, `POST ${path}`, { body: "{" });
+      await check(`create${name}`, `POST ${path}`, { body: "x", headers: { "Content-Type": "text/plain" } });
+      const smallest = { [name === "Job" ? "title" : "name"]: "x" };
+      expect((await check(`create${name}`, `POST ${path}`, { body: smallest })).status).toBe(201);
+      const at = `${path}/${made.json.id}`;
+      await check(`get${name}`, `GET ${at}`);
+      await check(`get${name}`, `GET ${at}`, { headers: { "If-None-Match": '"v1"' } });
+      await check(`get${name}`, `GET ${path}/${TENANT}`);
+      const patch = document.paths[`${path}/{id}`]?.patch?.requestBody?.content["application/json"]?.example;
+      expect((await check(`change${name}`, `PATCH ${at}`, { body: patch })).status).toBe(200);
+      await check(`change${name}`, `PATCH ${at}`, { body: patch, headers: { "If-Match": '"v1"' } });
+      await check(`list${name}s`, `GET ${path}?limit=1`);
+      await check(`list${name}s`, `GET ${path}?limit=0`);
+      await check(`list${name}Events`, `GET ${at}/events`);
+      await db.sql`update outbox_events set published_at = now(), log_partition = 0, log_offset = 1`;
+      await check(`list${name}Events`, `GET ${at}/events?limit=1`);
+      if (name !== "Job") {
+        const reference = { title: "x", [`${name.toLowerCase()}Id`]: made.json.id };
+        const job = await check("createJob", "POST /api/crm/jobs", { body: reference });
+        expect((await check(`delete${name}`, `DELETE ${at}`)).status).toBe(409);
+        await check("deleteJob", `DELETE /api/crm/jobs/${job.json.id}`);
+      }
+      expect((await check(`delete${name}`, `DELETE ${at}`)).status).toBe(204);
+      await check(`delete${name}`, `DELETE ${at}`);
+    },
+  );
+
+  test("about a batch fit their schemas", async () => {
+    const example = document.paths["/api/crm/jobs:batch"]?.post?.requestBody?.content["application/json"]?.example;
+    expect((await check("createJobs", "POST /api/crm/jobs:batch", { body: example })).status).toBe(201);
+    await check("createJobs", "POST /api/crm/jobs:batch", { body: { jobs: [] } });
+  });
+
+  test("of health, metrics and operations fit theirs", async () => {
+    for (const [id, path] of [
+      ["getHealth", "/"],
+      ["getLiveness", "/healthz/live"],
+      ["getReadiness", "/healthz/ready"],
+      ["getOutbox", "/api/ops/outbox"],
+      ["listDeadLetters", "/api/ops/outbox/dead-letters"],
+      ["listOutboxAudit", "/api/ops/outbox/audit?limit=0"],
+      ["getOpenApi", "/openapi.json"],
+    ] as const) {
+      await check(id, `GET ${path}`);
+    }
+  });
+});
+
+test("the page for people has every operation, and needs no script and nothing from elsewhere", async () => {
+  const page = await ask(routes.app, TENANT, "GET /docs");
+  expect(page.headers.get("Content-Type")).toBe("text/html; charset=utf-8");
+  expect(page.headers.get("Content-Security-Policy")).toStartWith("default-src 'none'; style-src 'self'");
+  for (const { operation } of operations()) expect(page.text).toContain(`<article id="${operation.operationId}">`);
+  expect(page.text).not.toMatch(/<script|style="|src="http|href="http/);
+  const style = /rel="stylesheet" href="([^"]+)"/.exec(page.text)?.[1];
+  expect((await ask(routes.app, TENANT, `GET ${style}`)).headers.get("Content-Type")).toBe("text/css; charset=utf-8");
+});
+
+test("is of the version that it is asked for", () => expect(openApiDocument("1.2.3").info.version).toBe("1.2.3"));
