@@ -36,10 +36,27 @@ const problem: Json = {
   },
 };
 
+/** Any JSON that is kept as it is sent, in `attributes`. */
+const anyJson: Json = {
+  anyOf: [
+    { type: "string", pattern: "^[^\\u0000]*$" },
+    { type: "integer", minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER },
+    { type: "number", description: "That a double keeps with all its digits." },
+    { type: "boolean" },
+    { type: "null" },
+    { type: "array", items: { $ref: "#/components/schemas/Json" } },
+    {
+      type: "object",
+      propertyNames: { pattern: "^(?!__proto__$)[^\\u0000]*$" },
+      additionalProperties: { $ref: "#/components/schemas/Json" },
+    },
+  ],
+};
+
 /** What every problem of a status means to a caller, with an example of its `errors`. */
 const refusals: Record<
   string,
-  { description: string; code: keyof typeof PROBLEMS; errors?: Json[]; headers?: string[] }
+  { description: string; code?: keyof typeof PROBLEMS; errors?: Json[]; headers?: string[] }
 > = {
   400: {
     description:
@@ -47,14 +64,8 @@ const refusals: Record<
     code: "malformed-request",
     errors: [{ parameter: "limit", detail: "must be a whole number from 1 to 200" }],
   },
-  401: {
-    description: "Where a login is configured: the bearer token is missing or not valid.",
-    code: "malformed-request",
-  },
-  403: {
-    description: "Where a login is configured: the token allows neither this tenant nor this action.",
-    code: "malformed-request",
-  },
+  401: { description: "Where a login is configured: the bearer token is missing or not valid." },
+  403: { description: "Where a login is configured: the token does not allow this tenant, or this action." },
   404: { description: "This tenant has no such entity.", code: "not-found" },
   408: { description: "The body did not arrive in time.", code: "body-too-slow" },
   409: {
@@ -78,6 +89,7 @@ const refusals: Record<
     headers: ["ETag"],
   },
   413: { description: "The body is too large.", code: "body-too-large" },
+  414: { description: "Path and query are too long.", code: "path-too-long" },
   415: { description: "The body is not declared as JSON in UTF-8.", code: "unsupported-media-type" },
   422: {
     description: "A field is not valid or refers to nothing, or the Idempotency-Key was used for another request.",
@@ -105,10 +117,9 @@ const refusals: Record<
 function refusal(status: string): Json {
   const known = refusals[status];
   if (known === undefined) throw new TypeError(`no refusal is described for ${status}`);
-  const [, title] = PROBLEMS[known.code];
-  const example = {
+  const example = known.code && {
     type: `urn:aetherlink:problem:${known.code}`,
-    title,
+    title: PROBLEMS[known.code][1],
     status: Number(status),
     detail: known.description,
     instance: "/api/crm/jobs",
@@ -119,7 +130,7 @@ function refusal(status: string): Json {
   return {
     description: known.description,
     headers: Object.fromEntries(headers.map((name) => [name, ref("headers", name)])),
-    content: { [PROBLEM_JSON]: { schema: ref("schemas", "Problem"), example } },
+    content: { [PROBLEM_JSON]: { schema: ref("schemas", "Problem"), ...(example && { example }) } },
   };
 }
 
@@ -127,7 +138,7 @@ const text = (description: string, example: string): Json => ({ description, sch
 
 /** Everything that several operations share. */
 export const components = {
-  schemas: { Problem: problem },
+  schemas: { Problem: problem, Json: anyJson },
   responses: Object.fromEntries(Object.keys(refusals).map((status) => [status, refusal(status)])),
   headers: {
     ETag: text("The entity's version.", '"v3"'),

@@ -123,7 +123,7 @@ function operation(
     security: [{}, { bearer: [] }],
     parameters: [ref("parameters", "TenantId"), ...(parts.parameters ?? [])],
     ...parts.more,
-    responses: { ...parts.responses, ...problems(400, 401, 403, 429, 503) },
+    responses: { ...parts.responses, ...problems(400, 401, 403, 414, 429, 503) },
   };
 }
 
@@ -144,12 +144,9 @@ function shown({ name, example }: Entity): Json {
 
 function createOperation(entity: Entity): Json {
   const { name } = entity;
-  const links = Object.fromEntries(
-    ["get", "change", "delete"].map((verb) => [
-      `${verb}${name}`,
-      { operationId: `${verb}${name}`, parameters: { id: "$response.body#/id" } },
-    ]),
-  );
+  const parameters = { "path.id": "$response.body#/id", "header.X-Tenant-Id": "$response.body#/tenantId" };
+  const follow = [`get${name}`, `change${name}`, `delete${name}`, `list${name}Events`];
+  const links = Object.fromEntries(follow.map((operationId) => [operationId, { operationId, parameters }]));
   return operation(name, `create${name}`, `Make one; the event is ${name}Created`, {
     parameters: [ref("parameters", "IdempotencyKey")],
     more: {

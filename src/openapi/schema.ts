@@ -5,7 +5,7 @@ export type Json = Readonly<Record<string, unknown>>;
 
 /** The JSON Schema of what a caller may send, from the very schema that checks it. Rules in code beyond it have no place there. */
 export function requestSchema(schema: z.ZodType): Json {
-  const { $schema: _, ...made } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any", override });
+  const { $schema: _, $defs: __, ...made } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any", override });
   return made;
 }
 
@@ -41,12 +41,12 @@ function unwrapDefault(field: unknown): z.ZodType {
   throw new TypeError("a field of an object is a schema");
 }
 
-/** Any JSON is a schema of its own in zod, which refers to itself; `true` says the same. */
+/** Any JSON is a schema of its own in zod, which refers to itself by a place in this schema; the document has one for all. */
 function override({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   if (typeof jsonSchema.additionalProperties === "object" && jsonSchema.propertyNames !== undefined) {
-    jsonSchema.additionalProperties = true;
-    delete jsonSchema.propertyNames;
+    jsonSchema.additionalProperties = { $ref: "#/components/schemas/Json" };
+    jsonSchema.propertyNames = { pattern: "^(?!__proto__$)[^\\u0000]*$" };
   }
-  // The format says it, and some readers know no look-behind; months and days of the pattern are checked by us.
+  // The format says it; the pattern is long and checks the days of months.
   if (jsonSchema.format === "date-time" || jsonSchema.format === "uuid") delete jsonSchema.pattern;
 }

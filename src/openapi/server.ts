@@ -43,7 +43,7 @@ const decision = (verb: "requeue" | "discard", summary: string): Json => ({
       "application/json": {
         schema: {
           type: "object",
-          properties: { reason: { type: "string", maxLength: 500 } },
+          properties: { reason: { type: "string", maxLength: 500, pattern: "^[^\\u0000]*$" } },
           additionalProperties: false,
         },
         example: { reason: "the broker takes larger messages now" },
