@@ -4,6 +4,7 @@ import type { TenantEnv } from "../http/env.ts";
 import { noParameters, validate } from "../http/validate.ts";
 import { writeResponse } from "../idempotency/write.ts";
 import {
+  type Account,
   accountListSchema,
   accountPatchSchema,
   changeAccount,
@@ -14,7 +15,7 @@ import {
   newAccountSchema,
 } from "./accounts.ts";
 import type { CrmDependencies } from "./context.ts";
-import { historySchema, listEvents } from "./history.ts";
+import { type HistoryEvent, historySchema, listEvents } from "./history.ts";
 import { idParameter, writeContext } from "./requests.ts";
 import { entityResponse, pageResponse } from "./responses.ts";
 
@@ -22,24 +23,26 @@ import { entityResponse, pageResponse } from "./responses.ts";
 export function accountRoutes(deps: CrmDependencies) {
   return new Hono<TenantEnv>()
     .post("/", noParameters, ...jsonBody(), validate("json", newAccountSchema), async (c) =>
-      writeResponse(await createAccount(deps, await writeContext(c), c.req.valid("json"))),
+      writeResponse<Account>(await createAccount(deps, await writeContext(c), c.req.valid("json"))),
     )
     .get("/", validate("query", accountListSchema), async (c) =>
-      pageResponse(c, await listAccounts(deps, c.var.identity.tenantId, c.req.valid("query"))),
+      pageResponse<Account>(c, await listAccounts(deps, c.var.identity.tenantId, c.req.valid("query"))),
     )
     .get("/:id", noParameters, async (c) =>
-      entityResponse(c, await getAccount(deps, c.var.identity.tenantId, idParameter(c, "account"))),
+      entityResponse<Account>(c, await getAccount(deps, c.var.identity.tenantId, idParameter(c, "account"))),
     )
     .patch("/:id", noParameters, ...jsonBody(MERGE_PATCH), validate("json", accountPatchSchema), async (c) =>
-      writeResponse(await changeAccount(deps, await writeContext(c), idParameter(c, "account"), c.req.valid("json"))),
+      writeResponse<Account>(
+        await changeAccount(deps, await writeContext(c), idParameter(c, "account"), c.req.valid("json")),
+      ),
     )
     .delete("/:id", noParameters, ...ANY_BODY, async (c) =>
-      writeResponse(await deleteAccount(deps, await writeContext(c), idParameter(c, "account"))),
+      writeResponse<null>(await deleteAccount(deps, await writeContext(c), idParameter(c, "account"))),
     )
     .get("/:id/events", validate("query", historySchema), async (c) => {
       const { tenantId } = c.var.identity;
       const id = idParameter(c, "account");
       const entity = { type: "Account", id, exists: () => getAccount(deps, tenantId, id) } as const;
-      return pageResponse(c, await listEvents(deps, tenantId, entity, c.req.valid("query")));
+      return pageResponse<HistoryEvent>(c, await listEvents(deps, tenantId, entity, c.req.valid("query")));
     });
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { AppError } from "../errors.ts";
 import type { WriteRow } from "../idempotency/write.ts";
-import type { CrmDependencies, ShownEntity, WriteContext } from "./context.ts";
+import type { CrmDependencies, EntityFields, ShownEntity, WriteContext } from "./context.ts";
 import { body, phone, text, website } from "./fields.ts";
 import { type ListQuery, type ListRow, listSchema, type Page, readPage, textFilter } from "./lists.ts";
 import { runWrite, type WriteOutcome } from "./write.ts";
@@ -44,6 +44,9 @@ export const accountListSchema = listSchema("accounts", ["createdAt", "updatedAt
   name: textFilter(200),
   industry: textFilter(100),
 });
+
+/** An account as the API shows it. */
+export interface Account extends NewAccount, EntityFields {}
 
 /** Creates an account, its `AccountCreated` event and the stored response in one transaction and one round trip. */
 export function createAccount(deps: CrmDependencies, context: WriteContext, input: NewAccount): Promise<WriteOutcome> {

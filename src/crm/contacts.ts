@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { AppError } from "../errors.ts";
 import type { WriteRow } from "../idempotency/write.ts";
-import type { CrmDependencies, ShownEntity, WriteContext } from "./context.ts";
+import type { CrmDependencies, EntityFields, ShownEntity, WriteContext } from "./context.ts";
 import { body, email, phone, reference, text } from "./fields.ts";
 import { idFilter, type ListQuery, type ListRow, listSchema, type Page, readPage, textFilter } from "./lists.ts";
 import { runWrite, type WriteOutcome } from "./write.ts";
@@ -34,6 +34,9 @@ export const contactListSchema = listSchema("contacts", ["createdAt", "updatedAt
   email: textFilter(254),
   accountId: idFilter(),
 });
+
+/** A contact as the API shows it. */
+export interface Contact extends NewContact, EntityFields {}
 
 /** Creates a contact, its `ContactCreated` event and the stored response in one transaction and one round trip. */
 export function createContact(deps: CrmDependencies, context: WriteContext, input: NewContact): Promise<WriteOutcome> {

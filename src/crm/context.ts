@@ -33,3 +33,13 @@ export interface ShownEntity {
   readonly version: number;
   readonly body: string;
 }
+
+/** What every entity is shown with beside its own fields. */
+export interface EntityFields {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly version: number;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}

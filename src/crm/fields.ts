@@ -21,7 +21,7 @@ export function text(max: number) {
     .refine((value) => value.trim() !== "", rule)
     .refine((value) => value.length <= max || [...value].length <= max, rule)
     .refine(storable, "must not contain NUL or half of a surrogate pair")
-    .meta({ minLength: 1, maxLength: max, pattern: "^[^\\u0000]*\\S[^\\u0000]*$" });
+    .meta({ minLength: 1, maxLength: max, pattern: "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$" });
 }
 
 /** One of a few words. */
@@ -57,7 +57,8 @@ export function website() {
 
 /** The rule of a time. */
 export const TIME_RULE = "must be a time by RFC 3339 such as 2027-03-01T09:00:00Z, from 1970 to 2999";
-const TIMES = { from: Date.UTC(1970, 0, 1), to: Date.UTC(3000, 0, 1) };
+/** The years are those of the text; in UTC it may be a day earlier or later. */
+const TIMES = { from: Date.UTC(1969, 11, 31), to: Date.UTC(3000, 0, 2) };
 
 /** A time by RFC 3339 with its offset; it is kept in UTC with milliseconds. */
 export function time(rule = `${TIME_RULE}, or null`) {

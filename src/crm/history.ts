@@ -12,6 +12,22 @@ export const historySchema = z.strictObject({
     .optional(),
 });
 
+/** An event of a history, with what became of it. */
+export interface HistoryEvent {
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly version: number;
+  readonly occurredAt: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly delivery: {
+    readonly state: "committed" | "published" | "waiting" | "dead-letter" | "discarded";
+    readonly publishedAt: string | null;
+    readonly partition: number | null;
+    readonly offset: number | null;
+    readonly tries: number;
+  };
+}
+
 /**
  * The history of an entity, oldest event first, each with its journey: `committed` (on its way to the log), `published` (with
  * partition and offset), `waiting` (behind an event of the same entity that the log refuses), `dead-letter` (refused five

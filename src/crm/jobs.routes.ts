@@ -4,13 +4,14 @@ import type { TenantEnv } from "../http/env.ts";
 import { noParameters, validate } from "../http/validate.ts";
 import { writeResponse } from "../idempotency/write.ts";
 import type { CrmDependencies } from "./context.ts";
-import { historySchema, listEvents } from "./history.ts";
+import { type HistoryEvent, historySchema, listEvents } from "./history.ts";
 import {
   changeJob,
   createJob,
   createJobs,
   deleteJob,
   getJob,
+  type Job,
   jobBatchSchema,
   jobListSchema,
   jobPatchSchema,
@@ -24,25 +25,25 @@ import { entityResponse, pageResponse } from "./responses.ts";
 export function jobRoutes(deps: CrmDependencies) {
   return new Hono<TenantEnv>()
     .post("/", noParameters, ...jsonBody(), validate("json", newJobSchema), async (c) =>
-      writeResponse(await createJob(deps, await writeContext(c), c.req.valid("json"))),
+      writeResponse<Job>(await createJob(deps, await writeContext(c), c.req.valid("json"))),
     )
     .get("/", validate("query", jobListSchema), async (c) =>
-      pageResponse(c, await listJobs(deps, c.var.identity.tenantId, c.req.valid("query"))),
+      pageResponse<Job>(c, await listJobs(deps, c.var.identity.tenantId, c.req.valid("query"))),
     )
     .get("/:id", noParameters, async (c) =>
-      entityResponse(c, await getJob(deps, c.var.identity.tenantId, idParameter(c, "job"))),
+      entityResponse<Job>(c, await getJob(deps, c.var.identity.tenantId, idParameter(c, "job"))),
     )
     .patch("/:id", noParameters, ...jsonBody(MERGE_PATCH), validate("json", jobPatchSchema), async (c) =>
-      writeResponse(await changeJob(deps, await writeContext(c), idParameter(c, "job"), c.req.valid("json"))),
+      writeResponse<Job>(await changeJob(deps, await writeContext(c), idParameter(c, "job"), c.req.valid("json"))),
     )
     .delete("/:id", noParameters, ...ANY_BODY, async (c) =>
-      writeResponse(await deleteJob(deps, await writeContext(c), idParameter(c, "job"))),
+      writeResponse<null>(await deleteJob(deps, await writeContext(c), idParameter(c, "job"))),
     )
     .get("/:id/events", validate("query", historySchema), async (c) => {
       const { tenantId } = c.var.identity;
       const id = idParameter(c, "job");
       const entity = { type: "Job", id, exists: () => getJob(deps, tenantId, id) } as const;
-      return pageResponse(c, await listEvents(deps, tenantId, entity, c.req.valid("query")));
+      return pageResponse<HistoryEvent>(c, await listEvents(deps, tenantId, entity, c.req.valid("query")));
     });
 }
 
@@ -53,6 +54,7 @@ export function jobBatchRoute(deps: CrmDependencies) {
     noParameters,
     ...jsonBody(),
     validate("json", jobBatchSchema),
-    async (c) => writeResponse(await createJobs(deps, await writeContext(c), c.req.valid("json").jobs)),
+    async (c) =>
+      writeResponse<{ jobs: Job[] }>(await createJobs(deps, await writeContext(c), c.req.valid("json").jobs)),
   );
 }

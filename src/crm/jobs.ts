@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AppError } from "../errors.ts";
 import type { WriteRow } from "../idempotency/write.ts";
-import type { CrmDependencies, ShownEntity, WriteContext } from "./context.ts";
+import type { CrmDependencies, EntityFields, ShownEntity, WriteContext } from "./context.ts";
 import { body, oneOf, reference, text, time } from "./fields.ts";
 import {
   choiceParameter,
@@ -40,7 +40,8 @@ const jobFields = {
   tags: z
     .array(text(50), { error: "must be a list of up to 20 texts" })
     .max(20, "must be a list of up to 20 texts")
-    .refine((tags) => new Set(tags).size === tags.length, "must not have a tag twice"),
+    .refine((tags) => new Set(tags).size === tags.length, "must not have a tag twice")
+    .meta({ uniqueItems: true }),
   attributes: z.record(z.string(), z.json(), { error: "must be a JSON object" }),
 };
 
@@ -87,14 +88,7 @@ export const jobListSchema = listSchema("jobs", ["createdAt", "updatedAt", "sche
 });
 
 /** A job as the API shows it. */
-export interface Job extends NewJob {
-  readonly id: string;
-  readonly tenantId: string;
-  readonly version: number;
-  /** RFC 3339, UTC, milliseconds. */
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
+export interface Job extends NewJob, EntityFields {}
 
 /** Creates a job, its `JobCreated` event and the stored response in one transaction and one round trip. */
 export function createJob(deps: CrmDependencies, context: WriteContext, input: NewJob): Promise<WriteOutcome> {

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { headerError } from "../errors.ts";
 import type { TenantEnv } from "../http/env.ts";
+import { shownAs } from "../http/shown-as.ts";
 import type { ShownEntity } from "./context.ts";
 import type { Page } from "./lists.ts";
 import { ETAG_LIST } from "./requests.ts";
@@ -9,21 +10,24 @@ import { ETAG_LIST } from "./requests.ts";
 const CACHE_HEADERS = { "Cache-Control": "private, no-cache", Vary: "X-Tenant-Id, Authorization, Cookie, Origin" };
 
 /** An entity with its ETag, or 304 when the caller has this version (If-None-Match, RFC 9110 section 13.1.2). */
-export function entityResponse(c: Context<TenantEnv>, { version, body }: ShownEntity): Response {
+export function entityResponse<Entity>(c: Context<TenantEnv>, { version, body }: ShownEntity) {
   const headers = { ...CACHE_HEADERS, ETag: `"v${version}"` };
-  return isKnown(c.req.header("if-none-match"), version)
-    ? c.body(null, 304, headers)
-    : c.body(body, 200, { ...headers, "Content-Type": "application/json" });
+  return shownAs<Entity>(
+    isKnown(c.req.header("if-none-match"), version)
+      ? c.body(null, 304, headers)
+      : c.body(body, 200, { ...headers, "Content-Type": "application/json" }),
+  );
 }
 
 /** A page, with a Link to the next one that keeps all other parameters. */
-export function pageResponse(c: Context<TenantEnv>, { body, next }: Page): Response {
+export function pageResponse<Row>(c: Context<TenantEnv>, { body, next }: Page) {
   if (next !== null) {
     const parameters = new URL(c.req.url).searchParams;
     parameters.set("cursor", next);
     c.header("Link", `<${c.req.path}?${parameters}>; rel="next"`);
   }
-  return c.body(body, 200, { ...CACHE_HEADERS, "Content-Type": "application/json" });
+  const response = c.body(body, 200, { ...CACHE_HEADERS, "Content-Type": "application/json" });
+  return shownAs<{ data: Row[]; next: string | null }>(response);
 }
 
 /** The comparison is the weak one here: W/"v3" is "v3". */

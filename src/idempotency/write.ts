@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { shownAs } from "../http/shown-as.ts";
 
 /** How a write is remembered, when the caller sent a key. */
 export interface IdempotentRequest {
@@ -62,10 +63,15 @@ export function readWrite(row: WriteRow | undefined): { response: StoredResponse
   }
 }
 
-/** The HTTP response for a write; a replay says so in `Idempotent-Replayed`. */
-export function writeResponse({ response, replayed }: { response: StoredResponse; replayed: boolean }): Response {
+/**
+ * The HTTP response for a write; a replay says so in `Idempotent-Replayed`.
+ * Its type says what a successful one has in it, for the typed client (`src/crm/api.ts`).
+ */
+export function writeResponse<Body>({ response, replayed }: { response: StoredResponse; replayed: boolean }) {
   const headers = new Headers(response.headers);
   if (replayed) headers.set("Idempotent-Replayed", "true");
   // A 204 must not have a body, not even an empty one.
-  return new Response(response.status === 204 ? null : response.body, { status: response.status, headers });
+  return shownAs<Body>(
+    new Response(response.status === 204 ? null : response.body, { status: response.status, headers }),
+  );
 }

@@ -9,12 +9,19 @@ export function requestSchema(schema: z.ZodType): Json {
   return made;
 }
 
+/** Times that are taken, see `src/crm/fields.ts`. */
+const YEARS = "^(19[7-9][0-9]|2[0-9]{3})-";
+
 /** What a field is shown as: as it may be sent, without what is put in place when it is missing. */
 export function shownProperties(schema: z.ZodObject): Record<string, Json> {
   return Object.fromEntries(
     Object.entries(schema.shape).map(([name, field]) => {
       const { default: _, ...shown } = requestSchema(unwrapDefault(field));
-      return [name, shown];
+      // A time of the last hours of a year may be of the next in UTC, in which it is shown.
+      return [
+        name,
+        JSON.parse(JSON.stringify(shown), (key, value) => (key === "pattern" && value === YEARS ? undefined : value)),
+      ];
     }),
   );
 }
@@ -26,7 +33,8 @@ export function parameterSchema(field: unknown): Json {
     return { ...parameterSchema(field.unwrap()), default: field.def.defaultValue };
   }
   if (field instanceof z.ZodPipe) return parameterSchema(field.out instanceof z.ZodTransform ? field.in : field.out);
-  return field instanceof z.ZodType ? requestSchema(field) : {};
+  const schema = field instanceof z.ZodType ? requestSchema(field) : {};
+  return schema.type === "string" ? { pattern: "^[^\\u0000]*$", ...schema } : schema;
 }
 
 /** The fields of a schema that may have a transformation behind it. */
@@ -48,5 +56,8 @@ function override({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }):
     jsonSchema.propertyNames = { pattern: "^(?!__proto__$)[^\\u0000]*$" };
   }
   // The format says it; the pattern is long and checks the days of months.
-  if (jsonSchema.format === "date-time" || jsonSchema.format === "uuid") delete jsonSchema.pattern;
+  if (jsonSchema.format === "uuid") delete jsonSchema.pattern;
+  if (jsonSchema.format === "date-time") jsonSchema.pattern = YEARS;
+  // What others call an e-mail address is less than what we take; our pattern stays.
+  if (jsonSchema.format === "email") delete jsonSchema.format;
 }
