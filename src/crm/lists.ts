@@ -77,7 +77,8 @@ export function listSchema<T extends z.ZodRawShape>(entity: string, sorts: SortN
     sort: choiceParameter(["-createdAt", ...choices.filter((name) => name !== "-createdAt")]).default("-createdAt"),
     q: parameter()
       .max(100, SEARCH_RULE)
-      .regex(/^[^\u0000]*[\p{L}\p{N}]{3}[^\u0000]*$/u, SEARCH_RULE)
+      .regex(/[\p{L}\p{N}]{3}/u, SEARCH_RULE)
+      .meta({ pattern: "^[^\\u0000]*[\\p{L}\\p{N}]{3}[^\\u0000]*$" })
       .optional(),
     createdFrom: moment(),
     createdTo: moment(),
