@@ -34,6 +34,7 @@ const SIGNATURES = {
   rd_kafka_topic_partition_list_add: { args: [P, S, I], returns: P },
   rd_kafka_topic_partition_list_set_offset: { args: [P, S, I, L], returns: I },
   rd_kafka_consume_batch_queue: { args: [P, I, P, Z], returns: L }, rd_kafka_assign: { args: [P, P], returns: I },
+  rd_kafka_assignment: { args: [P, P], returns: I },
   rd_kafka_seek_partitions: { args: [P, P, I], returns: P }, rd_kafka_pause_partitions: { args: [P, P], returns: I },
   rd_kafka_resume_partitions: { args: [P, P], returns: I }, rd_kafka_get_watermark_offsets: { args: [P, S, I, P, P], returns: I },
   rd_kafka_commit_queue: { args: [P, P, P, P, Z], returns: I }, rd_kafka_consumer_close: { args: [P], returns: I },

@@ -94,6 +94,19 @@ test("an offset out of range is a typed error that says where, and assigning ane
   expect(numbers(await take(consumer, 3))).toEqual([7, 8, 9]);
 });
 
+test("assigning again before the partitions of the last time have stopped is no end of the process", async () => {
+  await filled(3, 30);
+  const places = (offset: number) => range(0, 3).map((partition) => ({ topic: "t", partition, offset }));
+  for (let round = 0; round < 20; round++) {
+    const consumer = clients.consumer();
+    consumer.assign(places(0));
+    await take(consumer, 1);
+    for (const offset of [1, 2, 3, 4]) consumer.assign(places(offset));
+    if (round % 2 === 0) await consumer.close();
+    else expect(numbers(await take(consumer, 18))).toEqual(range(12, 30));
+  }
+});
+
 test("seek goes back and forth, also right after assign", async () => {
   await filled(1, 10);
   const consumer = clients.consumer();

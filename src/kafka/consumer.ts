@@ -57,11 +57,27 @@ export class Consumer {
   assign(vector: readonly TopicPartitionOffset[]): void {
     const { K } = this.#handle;
     withList(K, vector, (list) => this.#handle.check(K.rd_kafka_assign(this.#handle.rk, list)));
+    if (this.#positions.size > 0) this.#awaitStopped();
     this.#positions.clear();
     this.#topicNames.clear();
     this.#errors = [];
     for (const place of vector) this.#positions.set(`${place.topic}/${place.partition}`, { ...place });
     for (const topic of new Set(vector.map((place) => place.topic))) this.#verify(topic, this.#errors);
+  }
+
+  /**
+   * Blocks, for some 0.1 ms, until the partitions of the assignment before have stopped. Else another `assign`, or `close`,
+   * stops them a second time, and librdkafka 2.15.1 ends the process (rd_kafka_assignment_partition_stopped: Assertion
+   * `rktp->rktp_started' failed). Its thread serves one queue in order: behind the first answer the partitions were told to
+   * stop, behind the second they have.
+   */
+  #awaitStopped(): void {
+    const { K, rk } = this.#handle;
+    for (let ask = 0; ask < 2; ask++) {
+      const list = new BigUint64Array(1);
+      this.#handle.check(K.rd_kafka_assignment(rk, list));
+      K.rd_kafka_topic_partition_list_destroy(at(Number(list[0])));
+    }
   }
 
   /** A topic that is not there: librdkafka only logs it, and after 30 s (rd_kafka_toppar_enq_error, when read in batches). */
