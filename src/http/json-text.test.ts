@@ -14,6 +14,7 @@ describe("JSON text", () => {
         fc.pre(!text.includes("__proto__") && !text.includes("\\u0000") && !text.includes("e-3"));
         expect(places(text)).toEqual({ malformed: [], unkept: [] });
       }),
+      { numRuns: 30 },
     );
   });
 

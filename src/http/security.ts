@@ -24,8 +24,8 @@ export const securityHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
 
 /** Refuses a target that no route of ours has use for (414). */
 export const limitTarget: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const length = c.req.url.length - new URL(c.req.url).origin.length;
-  if (length > MAX_TARGET) {
+  const { url } = c.req;
+  if (url.length > MAX_TARGET && url.length - new URL(url).origin.length > MAX_TARGET) {
     throw new AppError("path-too-long", `Path and query may have at most ${MAX_TARGET} characters`);
   }
   await next();
