@@ -10,6 +10,7 @@ import { BODY_LIMITS, bodyLimits } from "./http/body.ts";
 import { requestContext } from "./http/context.ts";
 import type { AppEnv, BodyLimits } from "./http/env.ts";
 import { notFound, onError, refuseUnrouted, tooSlow } from "./http/errors.ts";
+import { headLength } from "./http/head.ts";
 import { type HealthDependencies, healthRoutes } from "./http/health.ts";
 import { crossOrigin, limitTarget, securityHeaders } from "./http/security.ts";
 import { type TenantLimit, tenantLimit } from "./http/tenant-limit.ts";
@@ -52,7 +53,7 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.onError(onError);
   app.notFound(notFound(app));
   app.use(requestContext(deps.logger, deps.ambient));
-  app.use(securityHeaders, limitTarget);
+  app.use(headLength, securityHeaders, limitTarget);
   if (corsOrigins.length > 0) app.use(crossOrigin(corsOrigins));
   app.use(refuseUnrouted(app), bodyLimits(body));
   app.route("/", healthRoutes(deps.health));

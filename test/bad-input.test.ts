@@ -223,6 +223,15 @@ describe("on a real port", () => {
     expect(await raw(head("GET /healthz/live"))).toStartWith("HTTP/1.1 200");
   });
 
+  test("HEAD has the length of GET", async () => {
+    const headers = { "X-Tenant-Id": TENANT };
+    const [head, get] = await Promise.all(
+      ["HEAD", "GET"].map((method) => fetch(`${server.url}/api/crm/jobs?limit=1`, { method, headers })),
+    );
+    expect(Number(get?.headers.get("Content-Length"))).toBeGreaterThan(10);
+    expect(head?.headers.get("Content-Length")).toBe(get?.headers.get("Content-Length") ?? "");
+  });
+
   test("bytes that are no header, no length or no request are refused", async () => {
     for (const text of [
       head("GET /", "X-Bad: a\0b"),
