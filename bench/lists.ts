@@ -6,7 +6,7 @@
  * Each page is asked for as the server does, as role aetherlink_app below row-level security. "Blocks" is what one page reads
  * (auto_explain), and "plans" the indexes that it goes through: the proof that the time is no matter of luck.
  */
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { realAmbient } from "../src/ambient.ts";
@@ -86,7 +86,8 @@ for (const { name, query, deep } of CASES) {
     process.stdout.write(`${lines.at(-1)}\n`);
   }
 }
-const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Bun ${Bun.version}`;
+const load = loadavg()[0]?.toFixed(1);
+const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Bun ${Bun.version}, load average ${load}`;
 const text = [
   "# Pages of a long list",
   "",
