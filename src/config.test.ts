@@ -46,6 +46,21 @@ describe("configuration", () => {
     expect(readConfig({ HOST: "0.0.0.0", AUTH: "none" }).HOST).toBe("0.0.0.0");
   });
 
+  test("CORS_ORIGINS takes origins, and refuses what is none: a path, a missing scheme, a wildcard", () => {
+    const { CORS_ORIGINS } = readConfig({ CORS_ORIGINS: "https://app.example.com, http://localhost:5173" });
+    expect(CORS_ORIGINS).toEqual(["https://app.example.com", "http://localhost:5173"]);
+    for (const text of [
+      "*",
+      "app.example.com",
+      "https://app.example.com/",
+      "https://a.example,",
+      "file:///x",
+      "null",
+    ]) {
+      expect(linesOf({ CORS_ORIGINS: text })).toHaveLength(1);
+    }
+  });
+
   test("KAFKA_OPTIONS takes any property of librdkafka, and anything else is refused without printing it", () => {
     expect(readConfig({ KAFKA_OPTIONS: '{"linger.ms":5,"client.id":"x"}' }).KAFKA_OPTIONS).toEqual({
       "linger.ms": 5,
