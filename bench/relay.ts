@@ -112,6 +112,14 @@ const environment = (url: string, topic: string) => ({
 });
 const newTopic = () => `bench-relay-${Date.now()}-${Math.floor(Math.random() * 1e6)}`;
 
+const servers = new Set<RunningServer>();
+
+function startServer(env: Record<string, string>): RunningServer {
+  const server = new RunningServer({ env });
+  servers.add(server);
+  return server;
+}
+
 /** In a process of its own: the relay alone drains what is there. */
 async function drainChild(): Promise<void> {
   const config = readConfig(process.env);
@@ -185,7 +193,7 @@ async function drain(database: Database): Promise<string[]> {
     const alone = await child("drain-child", environment(url, newTopic()));
     await sql`truncate outbox_events`;
     await fill(sql, backlog);
-    const server = new RunningServer({ env: environment(url, newTopic()) });
+    const server = startServer(environment(url, newTopic()));
     await server.until((output) => output.includes("relay leads"));
     const began = performance.now();
     while ((await sql`select 1 from outbox_events where published_at is null limit 1`).length > 0) await Bun.sleep(20);
@@ -276,7 +284,7 @@ async function latency(database: Database): Promise<string[]> {
   ] as const) {
     const { url, sql } = await database.create();
     const topic = newTopic();
-    const server = await new RunningServer({ env: environment(url, topic) }).ready();
+    const server = await startServer(environment(url, topic)).ready();
     const watched = await watch(topic);
     await load(server, perSecond, WARM_UP_S);
     const [{ at } = { at: 0 }] = await sql<{ at: number }[]>`select extract(epoch from now())::float8 as at`;
@@ -306,7 +314,7 @@ async function latency(database: Database): Promise<string[]> {
 async function takeover(database: Database): Promise<string[]> {
   const { url, sql } = await database.create();
   const topic = newTopic();
-  const start = () => new RunningServer({ env: environment(url, topic) }).ready();
+  const start = () => startServer(environment(url, topic)).ready();
   let [leader, standby] = [await start(), await start()];
   const watched = await watch(topic);
   const gaps: Numbers = [];
@@ -396,6 +404,14 @@ if (parts[0] === "drain-child") await drainChild();
 else if (parts[0] === "produce") await produceChild();
 else {
   const database = await Database.start();
+  // An interrupted run leaves nothing behind.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, async () => {
+      for (const server of servers) server.process.kill("SIGKILL");
+      await database.stop();
+      process.exit(1);
+    });
+  }
   try {
     const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Bun ${Bun.version}`;
     const measures: Record<string, (database: Database) => Promise<string[]>> = { drain, latency, takeover, writers };
