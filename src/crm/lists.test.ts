@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { crmDependencies, writeContext } from "../../test/support/crm.ts";
 import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
+import { accountListSchema, listAccounts } from "./accounts.ts";
+import { contactListSchema, listContacts } from "./contacts.ts";
 import type { CrmDependencies } from "./context.ts";
 import { createJobs, type Job, jobListSchema, listJobs, newJobSchema } from "./jobs.ts";
 
@@ -139,5 +141,23 @@ describe("a search among more jobs than a walk looks at", () => {
     const found = await all({ q: "dense", sort: "createdAt" }, 200, tenant);
     const expected = Array.from({ length: 1_500 }, (_, i) => `dense ${3_001 + i}`);
     expect(found.map((job) => job.title)).toEqual(expected.filter((title) => !title.endsWith("000")));
+  });
+
+  test("works for accounts and contacts as well", async () => {
+    await db.sql`
+      insert into accounts (tenant_id, id, name, website, created_at, updated_at)
+      select ${tenant}, gen_random_uuid(), 'Company ' || i, case when i = 7 then 'https://faraway.example' end,
+        '2027-01-01'::timestamptz + i * interval '1 second', now()
+      from generate_series(1, 2500) i`;
+    await db.sql`
+      insert into contacts (tenant_id, id, name, email, created_at, updated_at)
+      select ${tenant}, gen_random_uuid(), 'Person ' || i, case when i = 7 then 'Someone@faraway.example' end,
+        '2027-01-01'::timestamptz + i * interval '1 second', now()
+      from generate_series(1, 2500) i`;
+    const accounts = await listAccounts(deps, tenant, accountListSchema.parse({ q: "FARAWAY" }));
+    const contacts = await listContacts(deps, tenant, contactListSchema.parse({ q: "someone faraway", sort: "name" }));
+    const names = [accounts, contacts].flatMap((page) => (JSON.parse(page.body) as { data: { name: string }[] }).data);
+    expect(names.map((entity) => entity.name)).toEqual(["Company 7", "Person 7"]);
+    expect([accounts.next, contacts.next]).toEqual([null, null]);
   });
 });
