@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isRoot, unprivilegedAccount } from "./account.ts";
+import { isRoot, unprivilegedAccount } from "../../src/db/embedded/account.ts";
 import {
   cleanUp,
   embedded,
@@ -11,10 +11,10 @@ import {
   startedSchema,
   temporaryFolder,
   until,
-} from "./harness.fixture.ts";
-import { findPostmaster } from "./postmaster.ts";
-import { serversOf } from "./processes.ts";
-import { identity } from "./run.ts";
+} from "../../src/db/embedded/harness.fixture.ts";
+import { findPostmaster } from "../../src/db/embedded/postmaster.ts";
+import { serversOf } from "../../src/db/embedded/processes.ts";
+import { identity } from "../../src/db/embedded/run.ts";
 
 // One data folder for all tests: each leaves its server stopped.
 let dataDir: string;

@@ -1,12 +1,22 @@
 import { afterAll, expect, test } from "bun:test";
 import { chown, lstat, mkdir, readlink, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { isRoot, unprivilegedAccount } from "./account.ts";
-import { cleanUp, embedded, killServer, Log, names, Owner, query, temporaryFolder, until } from "./harness.fixture.ts";
-import { place } from "./placement.ts";
-import { serversOf } from "./processes.ts";
-import { run } from "./run.ts";
-import { findServerFiles } from "./server-files.ts";
+import { isRoot, unprivilegedAccount } from "../../src/db/embedded/account.ts";
+import {
+  cleanUp,
+  embedded,
+  killServer,
+  Log,
+  names,
+  Owner,
+  query,
+  temporaryFolder,
+  until,
+} from "../../src/db/embedded/harness.fixture.ts";
+import { place } from "../../src/db/embedded/placement.ts";
+import { serversOf } from "../../src/db/embedded/processes.ts";
+import { run } from "../../src/db/embedded/run.ts";
+import { findServerFiles } from "../../src/db/embedded/server-files.ts";
 
 const AS_ROOT = isRoot() ? "" : " (skipped: needs root)";
 const account = isRoot() ? unprivilegedAccount() : undefined;
