@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Registry } from "prom-client";
 import { version } from "../package.json";
 import { type Ambient, realAmbient } from "./ambient.ts";
+import { openAuth } from "./auth/open.ts";
 import type { Config } from "./config.ts";
 import { EmbeddedPostgres } from "./db/embedded/index.ts";
 import { migrate } from "./db/migrate.ts";
@@ -131,6 +132,7 @@ export class App {
         assets: script,
         registry,
         outbox: { sql, status: outbox },
+        auth: openAuth(config, this.#logger, this.#ambient),
         crm: {
           sql,
           ambient: this.#ambient,

@@ -38,8 +38,69 @@ const fields = {
     .enum(AUTH, allowed(AUTH))
     .default("development")
     .describe(
-      "Who callers are. 'development': anyone who can reach the loopback address. 'none': the same on any address, said outright.",
+      "Who callers are without OIDC_ISSUER. 'development': anyone who can reach the loopback address. 'none': the same on any address, said outright.",
     ),
+  OIDC_ISSUER: z
+    .string()
+    .refine(
+      isIssuer,
+      "must be an https URL without query, such as https://login.example.com/realms/crm; http on a loopback address only",
+    )
+    .optional()
+    .describe("Who signs the access tokens. Set: callers need one. Unset: see AUTH."),
+  OIDC_AUDIENCE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Audience that an access token must be for; needed with OIDC_ISSUER."),
+  OIDC_TENANT_CLAIM: claimName("tenants").describe("Claim with the caller's tenants: a list of UUIDs, or one."),
+  OIDC_ROLES_CLAIM: claimName("roles").describe(
+    "Claim with the caller's roles crm:read, crm:write and ops: a list, or a text with spaces; a path such as realm_access.roles is followed.",
+  ),
+  OIDC_CLIENT_ID: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Our client at the issuer, for the login of browsers. Unset: there is none."),
+  OIDC_CLIENT_SECRET: z
+    .string()
+    .optional()
+    .meta({ secret: true })
+    .describe("The client's secret. Unset: a public client, proven by PKCE."),
+  OIDC_SCOPE: z
+    .string()
+    .regex(/^[\x21-\x7e]+( [\x21-\x7e]+)*$/, "must be words with one space between them")
+    .refine((text) => text.split(" ").includes("openid"), "must have openid among its words")
+    .default("openid profile")
+    .describe("What the browser login asks for; with offline_access a session outlives its access token."),
+  OIDC_RESOURCE: z
+    .string()
+    .refine((text) => URL.canParse(text), "must be a URI")
+    .optional()
+    .describe(
+      "Resource (RFC 8707) that the browser login asks for, at an issuer that gives no tokens for us without it.",
+    ),
+  SESSION_SECRET: z
+    .string()
+    .transform((text) => text.split(",").map((secret) => secret.trim()))
+    .refine(
+      (all) => all.every((secret) => Buffer.byteLength(secret) >= 32),
+      "must have at least 32 bytes; several, the newest first, are separated by commas",
+    )
+    .default([])
+    .meta({ secret: true })
+    .describe(
+      "What session cookies are encrypted with, such as openssl rand -base64 48 makes; needed with OIDC_CLIENT_ID.",
+    ),
+  PUBLIC_URL: z
+    .string()
+    .refine(
+      (text) => isHttp(text) && new URL(text).origin === text.replace(/\/$/, ""),
+      "must be an origin such as https://crm.example.com",
+    )
+    .transform((text) => new URL(text).origin)
+    .optional()
+    .describe("Origin under which browsers reach this server, behind a proxy. Unset: as requests say."),
   DATABASE_URL: z
     .string()
     .refine(isPostgresUrl, "must be a URL like postgres://user:password@host:5432/database")
@@ -151,14 +212,15 @@ const fields = {
 } as const;
 
 const schema = z.object(fields).superRefine((config, context) => {
-  if (!LOOPBACK.has(config.HOST) && config.AUTH !== "none") {
+  if (!LOOPBACK.has(config.HOST) && config.AUTH !== "none" && config.OIDC_ISSUER === undefined) {
     context.addIssue({
       code: "custom",
       path: ["HOST"],
       message:
-        "is no loopback address, and without a login anyone who reaches it could write: set AUTH=none to allow that",
+        "is no loopback address, and without a login anyone who reaches it could write: set OIDC_ISSUER, or AUTH=none to allow that",
     });
   }
+  for (const [name, message] of identityFaults(config)) context.addIssue({ code: "custom", path: [name], message });
   // Not <=: a malformed number is NaN here and has its own line.
   if (config.OUTBOX_BATCH > config.LOG_RECORDS) {
     const message = `must be at most LOG_RECORDS, which is ${config.LOG_RECORDS}: what is published together has to fit`;
@@ -172,6 +234,39 @@ const schema = z.object(fields).superRefine((config, context) => {
     });
   }
 });
+
+/** What of the identity is missing or contradicts itself. */
+function* identityFaults(config: z.output<z.ZodObject<typeof fields>>): Generator<[name: string, message: string]> {
+  const { OIDC_ISSUER, OIDC_AUDIENCE, OIDC_CLIENT_ID, SESSION_SECRET, PUBLIC_URL, HOST, AUTH } = config;
+  if (OIDC_ISSUER !== undefined) {
+    if (AUTH === "none") yield ["AUTH", "is none, but OIDC_ISSUER is set: unset one of them"];
+    if (OIDC_AUDIENCE === undefined)
+      yield ["OIDC_AUDIENCE", "is needed with OIDC_ISSUER: tokens for others are not for us"];
+  } else {
+    if (OIDC_AUDIENCE !== undefined) yield ["OIDC_ISSUER", "is needed with OIDC_AUDIENCE"];
+    if (OIDC_CLIENT_ID !== undefined) yield ["OIDC_ISSUER", "is needed with OIDC_CLIENT_ID"];
+  }
+  if (OIDC_CLIENT_ID === undefined) return;
+  if (SESSION_SECRET.length === 0) yield ["SESSION_SECRET", "is needed with OIDC_CLIENT_ID: at least 32 bytes"];
+  if (PUBLIC_URL === undefined && !LOOPBACK.has(HOST)) {
+    yield ["PUBLIC_URL", "is needed with OIDC_CLIENT_ID when HOST is no loopback address: the login comes back there"];
+  }
+}
+
+function claimName(fallback: string) {
+  return z.string().max(200, "must be at most 200 characters").default(fallback);
+}
+
+function isHttp(text: string): boolean {
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? "");
+}
+
+/** Keys that came by http could be anyone's. */
+function isIssuer(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !isHttp(text) || url.search !== "" || url.hash !== "" || url.username !== "") return false;
+  return url.protocol === "https:" || LOOPBACK.has(url.hostname.replace(/^\[|\]$/g, ""));
+}
 
 /** `{"linger.ms": 5}` as librdkafka's properties. */
 function parseProperties(text: string, context: z.RefinementCtx): Record<string, string | number | boolean> {

@@ -4,6 +4,8 @@
  */
 export type ErrorCode =
   | "malformed-request"
+  | "unauthenticated"
+  | "forbidden"
   | "invalid-field"
   | "unsupported-media-type"
   | "body-too-large"

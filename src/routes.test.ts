@@ -3,6 +3,7 @@ import pino from "pino";
 import { Registry } from "prom-client";
 import { type TestDatabase, testDatabase } from "../test/support/postgres.ts";
 import { realAmbient } from "./ambient.ts";
+import { OPEN } from "./auth/open.ts";
 import { createPool, type Sql } from "./db/pool.ts";
 import { MemoryLog } from "./log/memory.ts";
 import { loadAssets } from "./ops/index.ts";
@@ -33,6 +34,7 @@ beforeAll(async () => {
     hub,
     assets: await loadAssets(),
     crm: { sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch: false, committed() {} },
+    auth: OPEN,
     registry: new Registry(),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     health: {
@@ -268,6 +270,7 @@ describe("the edge", () => {
       hub,
       assets: await loadAssets(),
       crm,
+      auth: OPEN,
       registry: new Registry(),
       outbox: { sql: broken, status: new OutboxStatus(broken, { state: "standby" }) },
       health,

@@ -2,13 +2,16 @@ import { Hono } from "hono";
 import { timeout } from "hono/timeout";
 import type { Registry } from "prom-client";
 import type { Ambient } from "./ambient.ts";
-import { developmentIdentity } from "./auth/identity.ts";
+import { authenticate, sendToLogin } from "./auth/authenticate.ts";
+import { crmRole, opsRole, pickTenant, viewerOf, viewerRole } from "./auth/identity.ts";
+import type { Auth } from "./auth/open.ts";
+import { loginRoutes } from "./auth/routes.ts";
 import { crmRoutes } from "./crm/api.ts";
 import type { CrmDependencies } from "./crm/context.ts";
 import type { Sql } from "./db/pool.ts";
 import { BODY_LIMITS, bodyLimits } from "./http/body.ts";
 import { requestContext } from "./http/context.ts";
-import type { AppEnv, BodyLimits } from "./http/env.ts";
+import type { AppEnv, BodyLimits, CallerEnv } from "./http/env.ts";
 import { notFound, onError, refuseUnrouted, tooSlow } from "./http/errors.ts";
 import { headLength } from "./http/head.ts";
 import { type HealthDependencies, healthRoutes } from "./http/health.ts";
@@ -24,6 +27,7 @@ import { type Hub, streamRoutes } from "./stream/index.ts";
 export interface RouteDependencies {
   readonly logger: Logger;
   readonly ambient: Ambient;
+  readonly auth: Auth;
   readonly crm: CrmDependencies;
   readonly registry: Registry;
   readonly outbox: { readonly sql: Sql; readonly status: OutboxStatus };
@@ -57,17 +61,24 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   if (corsOrigins.length > 0) app.use(crossOrigin(corsOrigins));
   app.use(refuseUnrouted(app), bodyLimits(body));
   app.route("/", healthRoutes(deps.health));
-  app.use("/api/crm/*", inTime, developmentIdentity(), tenantLimit(tenant));
-  app.route("/api/crm", crmRoutes(deps.crm));
-  app.use("/api/ops/*", inTime);
-  app.route("/api/ops/outbox", outboxRoutes({ ...deps.outbox, actor: () => "development" }));
   app.route("/", metricsRoutes(deps.registry));
   app.route("/", openApiRoutes(deps.health.version, deps.assets.icon.path));
-  app.route("/", streamRoutes(deps.hub));
+  if (deps.auth.login !== undefined) app.route("/", loginRoutes({ ...deps.auth.login, home: deps.health.page }));
+  const signedIn = authenticate(deps.auth);
+  app.use("/api/crm/*", inTime, signedIn, crmRole, pickTenant(), tenantLimit(tenant));
+  app.route("/api/crm", crmRoutes(deps.crm));
+  app.use("/api/ops/*", inTime, signedIn, opsRole);
+  app.route("/api/ops/outbox", outboxRoutes(deps.outbox));
+  app.use("/crm-events", signedIn, viewerRole);
+  app.route(
+    "/",
+    streamRoutes<CallerEnv>(deps.hub, (c) => viewerOf(c.var.caller)),
+  );
+  app.use("/ops/crm-events", sendToLogin(deps.auth), signedIn, viewerRole);
   app.route(
     "/",
     opsRoutes({
-      snapshot: () => deps.hub.snapshot(PAGE_EVENTS),
+      snapshot: (caller) => deps.hub.snapshot(PAGE_EVENTS, viewerOf(caller)),
       outbox: () => deps.outbox.status.overview(PAGE_LETTERS),
       assets: deps.assets,
     }),

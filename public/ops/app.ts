@@ -37,7 +37,7 @@ export class OpsApp {
         this.#dispatch({ kind: "reset" });
       },
     }).start();
-    new OutboxPoll((outbox) => this.#dispatch({ kind: "outbox", outbox })).start();
+    if (this.data.runsServer) new OutboxPoll((outbox) => this.#dispatch({ kind: "outbox", outbox })).start();
   }
 
   #receive(json: string): void {

@@ -27,8 +27,9 @@ export function Header({ state, shown, dispatch }: HeaderProps) {
         <${Status} connection=${state.connection} />
         <span class="count">${count(state, shown)}</span>
         <${Tools} state=${state} dispatch=${dispatch} />
+        ${state.user !== null && html`<${User} user=${state.user} />`}
       </div>
-      <${Outbox} outbox=${state.outbox} />
+      ${state.runsServer && html`<${Outbox} outbox=${state.outbox} />`}
       <${Heads} utc=${state.zone === "utc"} />
     </header>
   `;
@@ -47,6 +48,16 @@ function Tools({ state, dispatch }: Omit<HeaderProps, "shown">) {
         ${pauseLabel(state)}
       </button>
     </div>
+  `;
+}
+
+/** Who is signed in. A form, so that signing out needs no script. */
+function User({ user }: { readonly user: { readonly name: string; readonly cookie: boolean } }) {
+  return html`
+    <form class="user" method="post" action="/auth/logout">
+      <span class="user-name" title="Signed in as ${user.name}">${user.name}</span>
+      ${user.cookie && html`<button class="pause" type="submit">Log out</button>`}
+    </form>
   `;
 }
 

@@ -38,6 +38,8 @@ async function read(): Promise<OutboxView | undefined> {
 
 async function json(path: string): Promise<unknown> {
   const response = await fetch(path, { signal: AbortSignal.timeout(POLL_MS) });
+  // The session is over: the server sends the page to the login.
+  if (response.status === 401) location.reload();
   return response.ok ? await response.json() : undefined;
 }
 

@@ -18,6 +18,8 @@ function start(...frames: unknown[]): OpsState {
     origin: "http://localhost:9010",
     events: frames,
     outbox: null,
+    user: null,
+    runsServer: true,
   });
 }
 

@@ -21,6 +21,10 @@ export interface OpsData {
   readonly events: readonly unknown[];
   /** As the API tells it; null while the database does not answer. */
   readonly outbox: { readonly report: unknown; readonly letters: unknown } | null;
+  /** Who is signed in, and whether by the cookie, which can be signed out; null with the development identity. */
+  readonly user: { readonly name: string; readonly cookie: boolean } | null;
+  /** False for who may not see the outbox. */
+  readonly runsServer: boolean;
 }
 
 /** All that the page shows. */
@@ -39,6 +43,8 @@ export interface OpsState {
   readonly next: Readonly<Record<number, number>>;
   /** Undefined while nothing is known about it. */
   readonly outbox: OutboxView | undefined;
+  readonly user: OpsData["user"];
+  readonly runsServer: boolean;
 }
 
 /** What happens to the page. */
@@ -64,6 +70,8 @@ export function initialState(data: OpsData): OpsState {
     held: [],
     filter: "",
     next: {},
+    user: data.user,
+    runsServer: data.runsServer,
     outbox: data.outbox === null ? undefined : viewOutbox(data.outbox.report, data.outbox.letters),
   };
   return addEvents(empty, data.events.map(viewFrame).filter(isView));

@@ -1,6 +1,6 @@
 import type { Server } from "bun";
-import type { Identity } from "../auth/identity.ts";
 import type { Fault } from "../errors.ts";
+import type { Caller, Identity } from "../auth/identity.ts";
 import type { Logger } from "../metrics/logger.ts";
 import type { Trace } from "../metrics/trace.ts";
 
@@ -27,10 +27,16 @@ export interface AppEnv {
   Variables: RequestVariables;
 }
 
-/** The environment behind `auth`: who calls, for which tenant. */
+/** The environment behind `authenticate`: who calls. */
+export interface CallerEnv {
+  Bindings: Bindings;
+  Variables: RequestVariables & { caller: Caller };
+}
+
+/** The environment behind `pickTenant`: who calls, for which tenant. */
 export interface TenantEnv {
   Bindings: Bindings;
-  Variables: RequestVariables & { identity: Identity };
+  Variables: RequestVariables & { caller: Caller; identity: Identity };
 }
 
 declare module "hono" {

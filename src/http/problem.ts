@@ -3,6 +3,8 @@ import type { AppError, ErrorCode } from "../errors.ts";
 /** Status and title of each code; the type is `urn:aetherlink:problem:<code>`. */
 export const PROBLEMS: Readonly<Record<ErrorCode, readonly [status: number, title: string]>> = {
   "malformed-request": [400, "The request is malformed"],
+  unauthenticated: [401, "Who calls is not known"],
+  forbidden: [403, "The caller may not do this"],
   "invalid-field": [422, "A field is not valid"],
   "unsupported-media-type": [415, "The content type is not supported"],
   "body-too-large": [413, "The body is too large"],

@@ -141,6 +141,8 @@ describe("the data block", () => {
       origin: "http://localhost:9010",
       events: [JSON.parse(frame(7, created("x")))],
       outbox: null,
+      user: null,
+      runsServer: true,
     });
   });
 

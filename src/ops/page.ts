@@ -22,6 +22,10 @@ export interface OpsOutbox {
 /** What the page is made of. */
 export interface OpsPageInput {
   readonly snapshot: OpsSnapshot;
+  /** Who is signed in; null with the development identity. */
+  readonly user?: OpsData["user"];
+  /** False for who may not see the outbox. */
+  readonly runsServer?: boolean;
   /** Null when it could not be read. */
   readonly outbox: OpsOutbox | null;
   readonly assets: Assets;
@@ -35,9 +39,17 @@ const DESCRIPTION = "Every change in the CRM, live.";
  * The ops page as a whole HTML document, with the events in it: readable as it is, and what the script goes on from.
  * A frame that is not JSON is left out.
  */
-export function renderOpsPage({ snapshot, outbox, assets, origin }: OpsPageInput): string {
+export function renderOpsPage({
+  snapshot,
+  outbox,
+  assets,
+  origin,
+  user = null,
+  runsServer = true,
+}: OpsPageInput): string {
   const { topic, lastEventId } = snapshot;
-  const data: OpsData = { topic, lastEventId, origin, events: snapshot.events.flatMap(parse), outbox };
+  const events = snapshot.events.flatMap(parse);
+  const data: OpsData = { topic, lastEventId, origin, events, outbox, user, runsServer };
   const body = renderToString(html`<${Page} state=${initialState(data)} dispatch=${() => {}} />`);
   return `<!doctype html>
 <html lang="en">

@@ -1,11 +1,15 @@
 import { describe, expect, test } from "bun:test";
+import { Hono } from "hono";
+import { calledBy } from "../../test/support/caller.ts";
+import type { CallerEnv } from "../http/env.ts";
 import { loadAssets } from "./assets.ts";
-import { opsRoutes } from "./routes.ts";
+import { type OpsDependencies, opsRoutes } from "./routes.ts";
 
 const assets = await loadAssets({ script: "console.log(1);" });
 const event = JSON.stringify({ topic: "t", partition: 0, offset: 0, timestamp: 0, key: "k", value: "hello" });
 const outbox = async () => null;
-const app = opsRoutes({ assets, outbox, snapshot: () => ({ topic: "t", events: [event], lastEventId: "0:1" }) });
+const serve = (deps: OpsDependencies) => new Hono<CallerEnv>().use(calledBy()).route("/", opsRoutes(deps));
+const app = serve({ assets, outbox, snapshot: () => ({ topic: "t", events: [event], lastEventId: "0:1" }) });
 
 describe("GET /ops/crm-events", () => {
   test("answers the page under a policy that allows nothing inline and nothing foreign", async () => {
@@ -30,7 +34,7 @@ describe("GET /ops/crm-events", () => {
 
   test("asks for the snapshot each time", async () => {
     let asked = 0;
-    const counting = opsRoutes({
+    const counting = serve({
       assets,
       outbox,
       snapshot: () => ({ topic: "t", events: [], lastEventId: `0:${++asked}` }),

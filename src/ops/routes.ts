@@ -1,11 +1,13 @@
 import { Hono } from "hono";
 import { compress } from "hono/compress";
+import type { Caller } from "../auth/identity.ts";
+import type { CallerEnv } from "../http/env.ts";
 import type { Asset, Assets } from "./assets.ts";
 import { type OpsOutbox, type OpsSnapshot, renderOpsPage } from "./page.ts";
 
 export interface OpsDependencies {
-  /** The newest events, up to 500, and where they end. */
-  snapshot(): OpsSnapshot;
+  /** The newest events that the caller may see, up to 500, and where they end. */
+  snapshot(caller: Caller): OpsSnapshot;
   /** How the outbox does; null when it cannot be read now. Never rejects. */
   outbox(): Promise<OpsOutbox | null>;
   readonly assets: Assets;
@@ -39,11 +41,15 @@ const ASSET_HEADERS = {
 };
 
 /** `GET /ops/crm-events` and the files it loads, `GET /assets/…`. */
-export function opsRoutes(deps: OpsDependencies): Hono {
-  const app = new Hono().get("/ops/crm-events", compress(), async (c) => {
-    const outbox = await deps.outbox();
+export function opsRoutes(deps: OpsDependencies) {
+  const app = new Hono<CallerEnv>().get("/ops/crm-events", compress(), async (c) => {
+    const { caller } = c.var;
+    const user = caller.by === "nothing" ? null : { name: caller.name, cookie: caller.by === "cookie" };
+    const runsServer = caller.roles.has("ops");
+    const outbox = runsServer ? await deps.outbox() : null;
     const { origin } = new URL(c.req.url);
-    const page = renderOpsPage({ snapshot: deps.snapshot(), outbox, assets: deps.assets, origin });
+    const snapshot = deps.snapshot(caller);
+    const page = renderOpsPage({ snapshot, outbox, user, runsServer, assets: deps.assets, origin });
     return c.body(page, 200, PAGE_HEADERS);
   });
   // A route each, so that any other name is what an unknown path is everywhere: 404, for every method.

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { Hono } from "hono";
 import pino from "pino";
+import { calledBy } from "../../test/support/caller.ts";
 import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
 import { realAmbient } from "../ambient.ts";
 import { requestContext } from "../http/context.ts";
-import type { AppEnv } from "../http/env.ts";
+import type { AppEnv, CallerEnv } from "../http/env.ts";
 import { onError } from "../http/errors.ts";
 import { type OutboxCommand, outboxCommand } from "./command.ts";
 import { append, TENANT } from "./outbox.fixture.ts";
@@ -29,7 +30,10 @@ const newApp = () => {
   app.onError(onError);
   app.use(requestContext(pino({ level: "silent" }), realAmbient));
   const status = new OutboxStatus(db.sql, { state: "standby" });
-  app.route("/outbox", outboxRoutes({ sql: db.sql, status, actor: () => "anna" }));
+  app.route(
+    "/outbox",
+    new Hono<CallerEnv>().use(calledBy({ principal: "anna" })).route("/", outboxRoutes({ sql: db.sql, status })),
+  );
 };
 
 /** Dead letters, each with one event behind it, in the order of their ids. */

@@ -4,7 +4,7 @@ import { isUuid } from "../auth/identity.ts";
 import type { Sql } from "../db/pool.ts";
 import { AppError } from "../errors.ts";
 import { jsonBody } from "../http/body.ts";
-import type { AppEnv } from "../http/env.ts";
+import type { CallerEnv } from "../http/env.ts";
 import { validate } from "../http/validate.ts";
 import { type Decision, decide, listAudit, listDeadLetters } from "./dead-letters.ts";
 import type { OutboxStatus } from "./status.ts";
@@ -12,8 +12,6 @@ import type { OutboxStatus } from "./status.ts";
 export interface OutboxRouteDependencies {
   readonly sql: Sql;
   readonly status: OutboxStatus;
-  /** Who asks, for the audit. */
-  actor(c: Context<AppEnv>): string;
 }
 
 const limit = z
@@ -47,11 +45,11 @@ const decisionSchema = z.strictObject(
 
 /** `/api/ops/outbox`: how the outbox does, its dead letters, and the decisions about them. */
 export function outboxRoutes(deps: OutboxRouteDependencies) {
-  const decided = async (c: Context<AppEnv>, action: Decision["action"], id: string, reason: string | undefined) => {
+  const decided = async (c: Context<CallerEnv>, action: Decision["action"], id: string, reason: string | undefined) => {
     if (!isUuid(id)) throw new AppError("not-found", "There is no such dead letter: event ids are UUIDs");
-    return c.json(await decide(deps.sql, id, { action, actor: deps.actor(c), reason }));
+    return c.json(await decide(deps.sql, id, { action, actor: c.var.caller.principal, reason }));
   };
-  return new Hono<AppEnv>()
+  return new Hono<CallerEnv>()
     .get("/", async (c) => c.json(await deps.status.report()))
     .get("/dead-letters", validate("query", pageSchema), async (c) => {
       const { limit, after } = c.req.valid("query");

@@ -1,6 +1,6 @@
 import { type EventLog, OffsetOutOfRangeError } from "../log/log.ts";
 import { covers, formatVector, type OffsetVector } from "../log/vector.ts";
-import type { Client } from "./client.ts";
+import { type Client, maySee } from "./client.ts";
 import { encodeFrame, encodeNamed, type Frame, frameAt, joinChunks } from "./frame.ts";
 import type { Ring } from "./ring.ts";
 import { LOOK_BACK, SeenEvents } from "./seen.ts";
@@ -94,12 +94,12 @@ async function lookBack(log: EventLog, position: OffsetVector): Promise<OffsetVe
   );
 }
 
-/** Sends frames and moves the client's own position on. */
+/** Sends the frames that the client may see, and moves the client's own position on. */
 function sendFrom(client: Client, position: Map<number, number>, frames: readonly Frame[]): void {
   const chunks: Uint8Array[] = [];
   for (const frame of frames) {
     position.set(frame.partition, frame.offset + 1);
-    chunks.push(frameAt(frame, position));
+    if (maySee(client.viewer, frame.tenantId)) chunks.push(frameAt(frame, position));
   }
   if (chunks.length > 0) client.send(joinChunks(chunks));
 }

@@ -1,3 +1,19 @@
+/** What of the stream its client may see, and until when. */
+export interface Viewer {
+  /** Tenants whose events it is sent; an event of no tenant, as foreign producers write, is only for "all". */
+  readonly tenants: ReadonlySet<string> | "all";
+  /** When its permission ends; undefined: never. */
+  readonly until: Date | undefined;
+}
+
+/** Who may see everything. */
+export const EVERYTHING: Viewer = { tenants: "all", until: undefined };
+
+/** True when the viewer may see an event of that tenant. */
+export function maySee({ tenants }: Viewer, tenantId: string | undefined): boolean {
+  return tenants === "all" || (tenantId !== undefined && tenants.has(tenantId));
+}
+
 /** One open stream: a queue of bytes with a bound. */
 export class Client {
   /** The response body. */
@@ -15,7 +31,10 @@ export class Client {
   #room: PromiseWithResolvers<void> | undefined;
 
   /** @param bufferBytes bytes that may wait for the client; one that is further behind is cut off */
-  constructor(readonly bufferBytes: number) {
+  constructor(
+    readonly bufferBytes: number,
+    readonly viewer: Viewer = EVERYTHING,
+  ) {
     this.signal = this.#abort.signal;
     this.body = new ReadableStream<Uint8Array>(
       {

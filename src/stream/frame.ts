@@ -9,6 +9,8 @@ export interface Frame {
   readonly timestamp: number;
   /** CloudEvents id, when the record has one: what makes two records the same event. */
   readonly eventId: string | undefined;
+  /** Tenant that it belongs to, when the record says so. */
+  readonly tenantId: string | undefined;
   /** SSE id: the vector of next offsets behind this event. */
   readonly id: string;
   /** The `data:` line's JSON. */
@@ -27,6 +29,7 @@ export function encodeFrame(record: LogRecord, id: string): Frame {
     offset: record.offset,
     timestamp: record.timestamp,
     eventId: record.headers.ce_id,
+    tenantId: record.headers.ce_tenantid?.toLowerCase(),
     id,
     json,
     bytes: encodeData(id, json),

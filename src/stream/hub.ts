@@ -2,7 +2,7 @@ import { type EventLog, type LogRecord, OffsetOutOfRangeError } from "../log/log
 import { covers, formatVector, type OffsetVector } from "../log/vector.ts";
 import type { Logger } from "../metrics/logger.ts";
 import { catchUp } from "./catch-up.ts";
-import { Client } from "./client.ts";
+import { Client, EVERYTHING, maySee, type Viewer } from "./client.ts";
 import { encodeFrame, encodeNamed, encodePosition, encodePreamble, type Frame, frameAt, joinChunks } from "./frame.ts";
 import { mergeByTime } from "./merge.ts";
 import { Ring } from "./ring.ts";
@@ -86,9 +86,9 @@ export class Hub {
     return this.#clients.size;
   }
 
-  /** The newest `count` events and where they end. */
-  snapshot(count: number): HubSnapshot {
-    const events = this.#ring.newest(count).map((frame) => frame.json);
+  /** The newest `count` events that the viewer may see, and where they end. */
+  snapshot(count: number, viewer: Viewer = EVERYTHING): HubSnapshot {
+    const events = this.#ring.newest(count, (frame) => maySee(viewer, frame.tenantId)).map((frame) => frame.json);
     return { topic: this.#options.log.topic, events, lastEventId: formatVector(this.#ring.head) };
   }
 
@@ -96,9 +96,10 @@ export class Hub {
    * Opens a stream.
    * @param position where the client stopped: it is sent all that came since; undefined: only what comes from now on;
    *   "unknown": its id means nothing to us, so it is sent a reset and the newest events
+   * @param viewer what it may see
    */
-  open(position: OffsetVector | "unknown" | undefined): Client {
-    const client = new Client(this.#options.bufferBytes);
+  open(position: OffsetVector | "unknown" | undefined, viewer: Viewer = EVERYTHING): Client {
+    const client = new Client(this.#options.bufferBytes, viewer);
     this.#clients.add(client);
     client.signal.addEventListener("abort", () => {
       this.#clients.delete(client);
@@ -194,8 +195,9 @@ export class Hub {
     if (frames.length === 0) return;
     const chunk = joinChunks(frames.map((frame) => frame.bytes));
     for (const client of this.#live) {
-      if (client.ahead === undefined) client.send(chunk);
-      else this.#sendUnseen(client, client.ahead, frames);
+      if (client.ahead !== undefined) this.#sendUnseen(client, client.ahead, frames);
+      else if (client.viewer.tenants === "all") client.send(chunk);
+      else sendVisible(client, frames);
     }
   }
 
@@ -215,7 +217,7 @@ export class Hub {
     for (const frame of frames) {
       if (frame.offset < (ahead.get(frame.partition) ?? 0)) continue;
       ahead.set(frame.partition, frame.offset + 1);
-      client.send(frameAt(frame, ahead));
+      if (maySee(client.viewer, frame.tenantId)) client.send(frameAt(frame, ahead));
     }
     if (covers(this.#ring.head, ahead)) client.ahead = undefined;
   }
@@ -223,6 +225,10 @@ export class Hub {
   #beat(): void {
     const bytes = encodeNamed("heartbeat", undefined, JSON.stringify({ time: new Date().toISOString() }));
     for (const client of this.#clients) client.send(bytes);
+    // Who is sent few of the events would else resume from far behind.
+    const position = encodePosition(formatVector(this.#ring.head));
+    for (const client of this.#live)
+      if (client.viewer.tenants !== "all" && client.ahead === undefined) client.send(position);
   }
 
   async #beginAtTail(): Promise<void> {
@@ -233,4 +239,10 @@ export class Hub {
     this.#position = from(this.#options.ring + LOOK_BACK);
     this.#ring = new Ring(this.#options.ring, from(this.#options.ring));
   }
+}
+
+/** Of frames that are due, those that the client may see. */
+function sendVisible(client: Client, frames: readonly Frame[]): void {
+  const visible = frames.filter((frame) => maySee(client.viewer, frame.tenantId));
+  if (visible.length > 0) client.send(joinChunks(visible.map((frame) => frame.bytes)));
 }

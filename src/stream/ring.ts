@@ -53,9 +53,14 @@ export class Ring {
     return unseen;
   }
 
-  /** The newest `count` frames, oldest first. */
-  newest(count: number): Frame[] {
-    return this.#frames.slice(-count);
+  /** The newest `count` frames that are wanted, oldest first. */
+  newest(count: number, wanted: (frame: Frame) => boolean): Frame[] {
+    const found: Frame[] = [];
+    for (let at = this.#frames.length - 1; at >= 0 && found.length < count; at -= 1) {
+      const frame = this.#frames[at];
+      if (frame !== undefined && wanted(frame)) found.push(frame);
+    }
+    return found.reverse();
   }
 
   /** Where a reader must stand to be sent the newest `count` frames. */

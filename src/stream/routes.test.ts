@@ -4,6 +4,7 @@ import pino from "pino";
 import { SseReader } from "../../test/support/sse.ts";
 import type { AppEnv } from "../http/env.ts";
 import { MemoryLog } from "../log/memory.ts";
+import { EVERYTHING } from "./client.ts";
 import { Hub } from "./hub.ts";
 import { streamRoutes } from "./routes.ts";
 
@@ -18,7 +19,10 @@ async function serve(bufferBytes = 65_536) {
   const hub = new Hub({ log, logger: pino({ level: "silent" }), ring: 500, heartbeatMs: 60_000, bufferBytes });
   hub.start();
   await hub.caughtUp;
-  const app = new Hono<AppEnv>().route("/", streamRoutes(hub));
+  const app = new Hono<AppEnv>().route(
+    "/",
+    streamRoutes(hub, () => EVERYTHING),
+  );
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",

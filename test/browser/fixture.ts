@@ -1,11 +1,12 @@
 import { Hono } from "hono";
 import pino from "pino";
-import type { AppEnv } from "../../src/http/env.ts";
+import type { AppEnv, CallerEnv } from "../../src/http/env.ts";
 import type { OutgoingRecord } from "../../src/log/log.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
 import { formatVector } from "../../src/log/vector.ts";
 import { loadAssets, opsRoutes } from "../../src/ops/index.ts";
-import { Hub, streamRoutes } from "../../src/stream/index.ts";
+import { EVERYTHING, Hub, streamRoutes } from "../../src/stream/index.ts";
+import { calledBy } from "../support/caller.ts";
 
 /** What a test says of an event; the rest is filled in. */
 export interface TestEvent {
@@ -73,17 +74,15 @@ class LogServer implements OpsServer {
     this.#hub.start();
     await this.#hub.caughtUp;
     const app = new Hono<AppEnv>();
-    app.route(
-      "/",
-      opsRoutes({ assets, snapshot: () => this.#hub.snapshot(500), outbox: async () => this.#overview() }),
-    );
+    const page = opsRoutes({ assets, snapshot: () => this.#hub.snapshot(500), outbox: async () => this.#overview() });
+    app.route("/", new Hono<CallerEnv>().use(calledBy()).route("/", page));
     app.get("/api/ops/outbox", (c) => c.json(this.#overview().report));
     app.get("/api/ops/outbox/dead-letters", (c) => c.json({ data: this.letters, next: null }));
     app.use("/crm-events", async (_, next) => {
       this.streamsOpened += 1;
       return this.#refuse ? new Response("starting", { status: 503 }) : await next();
     });
-    app.all("/crm-events", (c) => streamRoutes(this.#hub).fetch(c.req.raw, c.env));
+    app.all("/crm-events", (c) => streamRoutes(this.#hub, () => EVERYTHING).fetch(c.req.raw, c.env));
     const fetch = (request: Request, server: Bun.Server<undefined>) => app.fetch(request, { server });
     this.#server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch });
   }

@@ -1,0 +1,11 @@
+import { createMiddleware } from "hono/factory";
+import { type Caller, DEVELOPMENT } from "../../src/auth/identity.ts";
+import type { CallerEnv } from "../../src/http/env.ts";
+
+/** Stands before routes that are tested by themselves: everything is called by this one. */
+export function calledBy(caller: Partial<Caller> = {}) {
+  return createMiddleware<CallerEnv>(async (c, next) => {
+    c.set("caller", { ...DEVELOPMENT, ...caller });
+    await next();
+  });
+}
