@@ -33,7 +33,7 @@ const CLOCK_TOLERANCE_S = 30;
 /** Tokens whose check is remembered until they expire: a signature costs more than all else in a request. */
 const REMEMBERED = 2_000;
 /** Characters of a token at most; a longer one is refused unread. */
-const MAX_TOKEN = 16_384;
+const MAX_TOKEN = 12_000;
 
 /** Checks bearer tokens. */
 export class TokenVerifier {
