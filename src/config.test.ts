@@ -61,6 +61,61 @@ describe("configuration", () => {
     }
   });
 
+  describe("of the identity", () => {
+    const oidc = { OIDC_ISSUER: "https://login.example.com/realms/crm", OIDC_AUDIENCE: "crm" };
+    const login = { ...oidc, OIDC_CLIENT_ID: "page", SESSION_SECRET: "s".repeat(32) };
+
+    test("an issuer allows any address", () => {
+      const config = readConfig({ ...oidc, HOST: "0.0.0.0" });
+      expect([config.OIDC_TENANT_CLAIM, config.OIDC_ROLES_CLAIM]).toEqual(["tenants", "roles"]);
+    });
+
+    test.each<[string, Record<string, string>]>([
+      ["OIDC_AUDIENCE: is needed with OIDC_ISSUER", { OIDC_ISSUER: oidc.OIDC_ISSUER }],
+      ["OIDC_ISSUER: is needed with OIDC_AUDIENCE", { OIDC_AUDIENCE: "crm" }],
+      ["AUTH: is none, but OIDC_ISSUER is set", { ...oidc, AUTH: "none" }],
+      ["SESSION_SECRET: is needed with OIDC_CLIENT_ID", { ...login, SESSION_SECRET: "" }],
+      ["PUBLIC_URL: is needed with OIDC_CLIENT_ID", { ...login, HOST: "0.0.0.0" }],
+      ["OIDC_SCOPE: must have openid", { ...login, OIDC_SCOPE: "profile" }],
+    ])("%s", (line, env) => {
+      const lines = linesOf(env);
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toStartWith(line);
+    });
+
+    test.each(["login.example.com", "http://login.example.com", "https://x/?y", "https://u:p@x/", "ftp://x"])(
+      "OIDC_ISSUER=%p is refused",
+      (issuer) => {
+        expect(linesOf({ ...oidc, OIDC_ISSUER: issuer })[0]).toStartWith("OIDC_ISSUER: must be an https URL");
+      },
+    );
+
+    test.each(["http://127.0.0.1:4000", "http://localhost:4000/a", "http://[::1]:4000"])(
+      "OIDC_ISSUER=%p is taken",
+      (issuer) => {
+        expect(linesOf({ ...oidc, OIDC_ISSUER: issuer })).toEqual([]);
+      },
+    );
+
+    test.each(["short", `${"s".repeat(32)},short`])("SESSION_SECRET=%p is refused without printing it", (secret) => {
+      const [line = ""] = linesOf({ ...login, SESSION_SECRET: secret });
+      expect(line).toStartWith("SESSION_SECRET: must have at least 32 bytes");
+      expect(line).not.toContain("short");
+    });
+
+    test("several session secrets are a list", () => {
+      const secrets = ["a".repeat(32), "b".repeat(40)];
+      expect(readConfig({ ...login, SESSION_SECRET: secrets.join(",") }).SESSION_SECRET).toEqual(secrets);
+    });
+
+    test.each(["https://crm.example.com/app", "crm.example.com", "https://crm.example.com?x"])(
+      "PUBLIC_URL=%p is refused",
+      (url) => {
+        expect(linesOf({ ...login, PUBLIC_URL: url })[0]).toStartWith("PUBLIC_URL: must be an origin");
+      },
+    );
+  });
+
   test("KAFKA_OPTIONS takes any property of librdkafka, and anything else is refused without printing it", () => {
     expect(readConfig({ KAFKA_OPTIONS: '{"linger.ms":5,"client.id":"x"}' }).KAFKA_OPTIONS).toEqual({
       "linger.ms": 5,

@@ -3,6 +3,7 @@ import { timeout } from "hono/timeout";
 import type { Registry } from "prom-client";
 import type { Ambient } from "./ambient.ts";
 import { authenticate, sendToLogin } from "./auth/authenticate.ts";
+import { sendCookies } from "./auth/cookies.ts";
 import { crmRole, opsRole, pickTenant, viewerOf, viewerRole } from "./auth/identity.ts";
 import type { Auth } from "./auth/open.ts";
 import { loginRoutes } from "./auth/routes.ts";
@@ -63,6 +64,7 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.route("/", healthRoutes(deps.health));
   app.route("/", metricsRoutes(deps.registry));
   app.route("/", openApiRoutes(deps.health.version, deps.assets.icon.path));
+  if (deps.auth.sessions !== undefined) app.use(sendCookies());
   if (deps.auth.login !== undefined) app.route("/", loginRoutes({ ...deps.auth.login, home: deps.health.page }));
   const signedIn = authenticate(deps.auth);
   app.use("/api/crm/*", inTime, signedIn, crmRole, pickTenant(), tenantLimit(tenant));

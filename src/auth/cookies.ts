@@ -1,10 +1,29 @@
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { createMiddleware } from "hono/factory";
 
 /** Characters in one cookie; browsers take 4,096 bytes with name and attributes. */
 const PIECE = 3_500;
 /** Pieces at most: servers and proxies refuse requests with more than some 16 KB of headers. */
 const MAX_PIECES = 3;
+
+/** What a request is to set, by name. Set at its end: a problem, like any response that a handler made itself, has no other headers than its own. */
+const PENDING = "pendingCookies";
+type Pending = Map<string, () => void>;
+
+/** Stands before whatever writes a cookie, and sends it with every response: one with a problem too. */
+export function sendCookies() {
+  return createMiddleware<{ Variables: { [PENDING]: Pending } }>(async (c, next) => {
+    const pending: Pending = new Map();
+    c.set(PENDING, pending);
+    await next();
+    for (const send of pending.values()) send();
+  });
+}
+
+function later(c: Context<{ Variables: { [PENDING]: Pending } }>): Pending {
+  return c.get(PENDING);
+}
 
 /** Writes, reads and clears one value as a cookie that only we can read, in pieces where it is long. */
 export class Cookie {
@@ -31,15 +50,20 @@ export class Cookie {
     let at = 0;
     for (const name of this.#names()) {
       const piece = value.slice(at, at + PIECE);
-      if (piece !== "") setCookie(c, name, piece, { ...this.#attributes(), expires });
-      else if (getCookie(c, name) !== undefined) deleteCookie(c, name, this.#attributes());
+      if (piece !== "") later(c).set(name, () => setCookie(c, name, piece, { ...this.#attributes(), expires }));
+      else this.#clear(c, name);
       at += PIECE;
     }
     return true;
   }
 
   clear(c: Context): void {
-    for (const name of this.#names()) if (getCookie(c, name) !== undefined) deleteCookie(c, name, this.#attributes());
+    for (const name of this.#names()) this.#clear(c, name);
+  }
+
+  #clear(c: Context, name: string): void {
+    if (getCookie(c, name) === undefined) later(c).delete(name);
+    else later(c).set(name, () => deleteCookie(c, name, this.#attributes()));
   }
 
   *#names(): Generator<string> {
