@@ -340,6 +340,6 @@ export function describeConfig(): { name: string; fallback: string; description:
 }
 
 function showDefault(value: unknown): string {
-  if (value === undefined) return "unset";
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return "unset";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
