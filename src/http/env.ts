@@ -1,6 +1,6 @@
 import type { Server } from "bun";
-import type { Fault } from "../errors.ts";
 import type { Caller, Identity } from "../auth/identity.ts";
+import type { Fault } from "../errors.ts";
 import type { Logger } from "../metrics/logger.ts";
 import type { Trace } from "../metrics/trace.ts";
 

@@ -1,6 +1,7 @@
 import pino from "pino";
 import { Registry } from "prom-client";
 import { realAmbient } from "../../src/ambient.ts";
+import { OPEN } from "../../src/auth/open.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
 import { loadAssets } from "../../src/ops/index.ts";
@@ -33,6 +34,7 @@ export async function testRoutes(
     hub,
     assets: await loadAssets(),
     crm: { sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch, committed() {} },
+    auth: OPEN,
     registry: new Registry(),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     http,
