@@ -114,10 +114,11 @@ export class Database {
     ];
   }
 
-  /** Events that are still to be published. */
-  async backlog(): Promise<number> {
+  /** Events that are still to be published, of a tenant or of all. */
+  async backlog(tenantId?: string): Promise<number> {
     const [row] = await this.sql<{ n: number }[]>`
-      select count(*)::int as n from outbox_events where published_at is null and discarded_at is null`;
+      select count(*)::int as n from outbox_events where published_at is null and discarded_at is null
+        and tenant_id = coalesce(${tenantId ?? null}::uuid, tenant_id)`;
     return row?.n ?? 0;
   }
 

@@ -93,7 +93,7 @@ async function traffic(writer: Writer): Promise<void> {
 
 async function drained(world: World, tenantId: string): Promise<void> {
   const deadline = performance.now() + DRAIN_MS;
-  await until("the outbox is empty", DRAIN_MS, async () => (await world.database.backlog()) === 0);
+  await until("the outbox is empty", DRAIN_MS, async () => (await world.database.backlog(tenantId)) === 0);
   const due = (await world.database.committed(tenantId)).filter((event) => !event.discarded);
   await until("every stream has every event", Math.max(0, deadline - performance.now()), () =>
     world.readers.every((reader) => due.every((event) => reader.has(event.eventId))),
