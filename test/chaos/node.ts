@@ -72,9 +72,13 @@ export class Node {
     return (await fetch(`${this.url}/healthz/ready`, { signal: AbortSignal.timeout(2_000) })).ok;
   }
 
-  /** The end of what it printed, for the evidence. */
+  /** The end of what it printed, for the evidence: without its lines about requests, of which there are thousands. */
   lastWords(lines = 15): string {
-    return (this.#server?.output ?? "").trimEnd().split("\n").slice(-lines).join("\n");
+    const printed = (this.#server?.output ?? "").trimEnd().split("\n");
+    return printed
+      .filter((line) => !line.includes('"msg":"request"'))
+      .slice(-lines)
+      .join("\n");
   }
 
   async stop(): Promise<void> {
