@@ -246,8 +246,9 @@ async function watch(topic: string) {
   };
 }
 
-const post = (server: RunningServer, n: number) =>
-  fetch(`${server.url}/api/crm/jobs`, {
+/** The URL is asked once: RunningServer looks for it in all that was printed. */
+const post = (url: string, n: number) =>
+  fetch(`${url}/api/crm/jobs`, {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-Tenant-Id": TENANT, "Idempotency-Key": crypto.randomUUID() },
     body: JSON.stringify({ title: `Replace compressor, rooftop unit ${n}` }),
@@ -257,7 +258,7 @@ const post = (server: RunningServer, n: number) =>
  * Posts at a fixed rate, from lanes that each take the next one that is due: a client that piles up thousands of requests
  * would be what is measured.
  */
-async function load(server: RunningServer, perSecond: number, forSeconds: number): Promise<{ failed: number }> {
+async function load(url: string, perSecond: number, forSeconds: number): Promise<{ failed: number }> {
   const began = performance.now();
   let next = 0;
   let failed = 0;
@@ -265,7 +266,7 @@ async function load(server: RunningServer, perSecond: number, forSeconds: number
     for (let n = next++; n < perSecond * forSeconds; n = next++) {
       const wait = began + (n * 1_000) / perSecond - performance.now();
       if (wait > 0.5) await Bun.sleep(wait);
-      const response = await post(server, n).catch(() => undefined);
+      const response = await post(url, n).catch(() => undefined);
       await response?.text();
       if (response?.status !== 201) failed++;
     }
@@ -286,9 +287,9 @@ async function latency(database: Database): Promise<string[]> {
     const topic = newTopic();
     const server = await startServer(environment(url, topic)).ready();
     const watched = await watch(topic);
-    await load(server, perSecond, WARM_UP_S);
+    await load(server.url, perSecond, WARM_UP_S);
     const [{ at } = { at: 0 }] = await sql<{ at: number }[]>`select extract(epoch from now())::float8 as at`;
-    const { failed } = await load(server, perSecond, seconds);
+    const { failed } = await load(server.url, perSecond, seconds);
     while ((await sql`select 1 from outbox_events where published_at is null limit 1`).length > 0) await Bun.sleep(20);
     await Bun.sleep(500);
     const commits = await sql<{ event_id: string; at: number }[]>`
@@ -320,13 +321,14 @@ async function takeover(database: Database): Promise<string[]> {
   const gaps: Numbers = [];
   for (let round = 0; round < Math.max(rounds, 10); round++) {
     await leader.until((output) => output.includes("relay leads"));
-    await post(leader, round);
+    await post(leader.url, round);
     // At a moment of the standby's own rhythm that is as likely as any other.
     await Bun.sleep(Math.random() * 1_000);
+    const standbyUrl = standby.url;
     leader.process.kill("SIGKILL");
     const began = performance.now();
     const before = watched.arrivals.size;
-    await post(standby, round);
+    await post(standbyUrl, round);
     while (watched.arrivals.size === before) await Bun.sleep(1);
     gaps.push(performance.now() - began);
     await leader.exited();
@@ -380,10 +382,10 @@ async function writers(database: Database): Promise<string[]> {
     await tx`set local role aetherlink_relay`;
     return await tx`
       explain (analyze, buffers, costs off)
-      select id, event_id, tenant_id, type, aggregate_type, aggregate_id, payload::text as payload, traceparent, occurred_at,
-        retry_count
+      select type, aggregate_type, traceparent,
+        concat_ws(chr(31), id, event_id, tenant_id, aggregate_id, retry_count, occurred_at, payload) as rest
       from outbox_events
-      where published_at is null and not held and id <> all ('{}'::text::bigint[])
+      where published_at is null and not held and id > 0 and id <= 9223372036854775807
       order by id limit 1000`;
   });
   for (const [, { sql }] of all) await sql.end();

@@ -38,6 +38,8 @@ export interface Hooks {
   onDeliveries?: (event: Ptr) => void;
   /** After every wake-up, once the events have been served. */
   onWake?: () => void;
+  /** Once: an error after which the client can do nothing more. */
+  onFatal?: () => void;
 }
 
 type Pending = { take: (event: Ptr) => void; fail: (error: Error) => void };
@@ -211,7 +213,9 @@ export class Handle {
 
   #onError(event: Ptr): void {
     const code = this.K.rd_kafka_event_error(event);
-    this.#fatal ||= this.K.rd_kafka_event_error_is_fatal(event) !== 0;
+    const isFatal = this.K.rd_kafka_event_error_is_fatal(event) !== 0;
+    if (isFatal && !this.#fatal) this.#hooks.onFatal?.();
+    this.#fatal ||= isFatal;
     const error = this.error(code, this.K.rd_kafka_event_error_string(event));
     if (code !== Code.ALL_BROKERS_DOWN) this.#lastError = error; // that one names no address
     if (this.#fatal || code === Code.AUTHENTICATION || code === Code.SSL) this.#failPending(error);

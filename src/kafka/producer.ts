@@ -48,6 +48,8 @@ interface Batch {
 const REPORTS = 1024;
 /** Longest time spent handing over messages before other work gets its turn, in milliseconds. */
 const SLICE = 8;
+/** Milliseconds after a fatal error in which answers that are on their way may still come; what has none then is purged. */
+const FATAL_GRACE = 250;
 const PURGE_ALL = 0x1 | 0x2 | 0x4; // queue, in flight, do not block
 
 /** Sends messages. Calls are handed over in the order they were made, so order within a key is kept. */
@@ -70,6 +72,7 @@ export class Producer {
     this.#handle = new Handle("producer", options, PRODUCER_DEFAULTS, {
       onDeliveries: (event) => this.#onDeliveries(event),
       onWake: () => this.#pump(),
+      onFatal: () => setTimeout(() => this.#purge(), FATAL_GRACE),
     });
   }
 
@@ -216,14 +219,22 @@ export class Producer {
   async #close(timeout: number): Promise<void> {
     await this.#settled(timeout);
     if (this.#batches.size > 0) {
-      const { K } = this.#handle;
-      for (const batch of this.#waiting.splice(0)) this.#abandon(batch);
-      K.rd_kafka_purge(this.#handle.rk, PURGE_ALL);
+      this.#purgeAll();
       await this.#settled(1_000);
     }
     for (const topic of this.#topics.values()) this.#handle.K.rd_kafka_topic_destroy(topic);
     this.#topics.clear();
     await this.#handle.close();
+  }
+
+  /** librdkafka itself leaves some messages without an answer for ever when they were queued at the moment of a fatal error. */
+  #purge(): void {
+    if (this.#closing === undefined && this.#batches.size > 0) this.#purgeAll();
+  }
+
+  #purgeAll(): void {
+    for (const batch of this.#waiting.splice(0)) this.#abandon(batch);
+    this.#handle.K.rd_kafka_purge(this.#handle.rk, PURGE_ALL);
   }
 
   #abandon(batch: Batch): void {

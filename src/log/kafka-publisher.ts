@@ -8,6 +8,7 @@ import {
   type PublishOutcome,
   RecordRefusedError,
 } from "./log.ts";
+import { partitionOf } from "./partitioner.ts";
 
 export interface KafkaPublisherOptions {
   readonly topic: string;
@@ -15,11 +16,15 @@ export interface KafkaPublisherOptions {
   readonly isIdempotent: boolean;
   /** Settles when the topic is there; rejects when the log is stopped before. */
   readonly topicIsThere: Promise<void>;
+  /** Asks the brokers how many partitions the topic has. */
+  partitions(): Promise<number>;
   readonly logger: Logger;
 }
 
 /** Milliseconds that the brokers get for one call; what they have not acknowledged then counts as not published. */
 const PUBLISH_MS = 30_000;
+/** Milliseconds for which the brokers are trusted to know the producer in a partition; they forget it after a day by default. */
+const KNOWN_MS = 600_000;
 /** Milliseconds that close waits for records under way. */
 const FLUSH_MS = 3_000;
 /** Characters of a value from which on a batch goes record by record: brokers allow about a million bytes by default. */
@@ -34,6 +39,8 @@ const MIN_BATCH_BYTES = 16_384;
  * The usual way is a producer that stops at the first record the broker refuses (`enable.gapless.guarantee`): without it
  * librdkafka drops that request and sends what stands behind it. A message never times out inside librdkafka either, for
  * it would go on with the next one then; when the brokers do not answer the whole producer is closed instead.
+ * That holds only where the brokers know the producer: in a partition to which it has not written yet they take whatever
+ * comes first, and so what stands behind a refused request. The first record of each such partition therefore goes alone.
  * A refusal fails the whole request, up to a thousand records, so who is to blame is found by sending each on its own.
  */
 export class KafkaPublisher {
@@ -43,6 +50,10 @@ export class KafkaPublisher {
   #together: Producer | undefined;
   #apart: Producer | undefined;
   #batchBytes = BATCH_BYTES;
+  /** When each partition last took a record of `#together`, by the monotonic clock. */
+  readonly #known = new Map<number, number>();
+  /** Of the topic; asked once, for they hardly ever change, and then all keys move anyway. */
+  #partitions: number | undefined;
   #isClosed = false;
 
   constructor(kafka: Kafka, options: KafkaPublisherOptions) {
@@ -80,9 +91,49 @@ export class KafkaPublisher {
 
   async #publishTogether(records: readonly OutgoingRecord[]): Promise<PublishOutcome[]> {
     if (this.#isClosed) return notPublished(records, "the event log was stopped");
+    this.#partitions ??= await this.#options.partitions().catch(() => undefined);
+    if (this.#partitions === undefined) return notPublished(records, NO_ANSWER);
+    const first = this.#firstOfUnknown(records, this.#partitions);
+    if (first.size === 0 || first.size === records.length) return await this.#sendTogether(records);
+    const ahead = await this.#sendTogether(records.filter((_, i) => first.has(i)));
+    const rest = records.filter((_, i) => !first.has(i));
+    const isClear = ahead.every((outcome) => !(outcome instanceof Error));
+    const behind = isClear ? await this.#publishTogether(rest) : await this.#publishBehind(rest, records, first, ahead);
+    return records.map((_, i) => (first.has(i) ? ahead : behind).shift() ?? new NotPublishedError(NO_ANSWER));
+  }
+
+  /** What is left when one of the first failed: nothing of its key, the others by the way that needs no order. */
+  async #publishBehind(
+    rest: readonly OutgoingRecord[],
+    records: readonly OutgoingRecord[],
+    first: ReadonlySet<number>,
+    ahead: readonly PublishOutcome[],
+  ): Promise<PublishOutcome[]> {
+    const stopped = new Set([...first].filter((_, n) => ahead[n] instanceof Error).map((i) => records[i]?.key));
+    const open = rest.filter(({ key }) => !stopped.has(key));
+    const outcomes = await this.#publishApart(open);
+    const before = "an earlier record of its key was not published";
+    return rest.map(({ key }) => (stopped.has(key) ? undefined : outcomes.shift()) ?? new NotPublishedError(before));
+  }
+
+  /** Indices of the first record of each partition in which the brokers do not know the producer. */
+  #firstOfUnknown(records: readonly OutgoingRecord[], count: number): Set<number> {
+    const now = performance.now();
+    const isKnown = (partition: number) => now - (this.#known.get(partition) ?? Number.NEGATIVE_INFINITY) < KNOWN_MS;
+    if (Array.from({ length: count }, (_, partition) => partition).every(isKnown)) return new Set();
+    const first = new Map<number, number>();
+    for (const [i, { key }] of records.entries()) {
+      const partition = partitionOf(key, count);
+      if (!first.has(partition) && !isKnown(partition)) first.set(partition, i);
+    }
+    return new Set([...first.values()].toSorted((a, b) => a - b));
+  }
+
+  async #sendTogether(records: readonly OutgoingRecord[]): Promise<PublishOutcome[]> {
     const producer = this.#together ?? this.#openTogether();
     this.#together = producer;
     const results = await this.#send(producer, records);
+    this.#know(results);
     if (isBroken(results)) {
       await producer.close(0);
       // At once, since the first request of a new one takes half a second.
@@ -126,6 +177,13 @@ export class KafkaPublisher {
     return results?.map(outcome) ?? notPublished(records, NO_ANSWER);
   }
 
+  #know(results: readonly (Delivered | KafkaError)[] | undefined): void {
+    const now = performance.now();
+    for (const result of results ?? []) {
+      if (!(result instanceof KafkaError)) this.#known.set(result.partition, now);
+    }
+  }
+
   /** Undefined when the brokers did not answer in time, or the log was closed meanwhile. */
   async #send(producer: Producer, records: readonly OutgoingRecord[]) {
     const sent = producer.sendBatch(this.#options.topic, records).catch(() => undefined);
@@ -143,6 +201,7 @@ export class KafkaPublisher {
   }
 
   #openTogether(): Producer {
+    this.#known.clear();
     const guarantee = this.#options.isIdempotent ? { "enable.gapless.guarantee": true } : {};
     return this.#kafka.producer({ ...FOREVER, ...guarantee, "batch.size": this.#batchBytes });
   }

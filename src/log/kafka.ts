@@ -67,6 +67,7 @@ export class KafkaLog implements EventLog {
       topic: options.topic,
       isIdempotent: String(options.properties["enable.idempotence"] ?? true) === "true",
       topicIsThere: this.#topicIsThere.promise,
+      partitions: async () => (await this.watermarks()).length,
       logger: options.logger,
     });
     // Whoever waits for the topic hears of a stop; nobody waiting is no fault.

@@ -1,5 +1,5 @@
 import type { EventLog } from "../log/log.ts";
-import { toRecord } from "./record.ts";
+import { type OutboxRow, toRecord } from "./record.ts";
 import { type Aggregate, aggregateKey, plan, type Settlement, settle } from "./settle.ts";
 import type { OutboxStore } from "./store.ts";
 
@@ -50,8 +50,13 @@ interface Lane extends Aggregate {
  * since nobody else blocks or unblocks any.
  *
  * A full batch is one of a pass through a backlog: while it is being published the one behind it is read, and while that is
- * published the first is recorded; never are two batches in the log's hands at once. What was published but could not be recorded is remembered and recorded first of all
- * when it goes on, so that a database which refuses writes makes no repeats.
+ * published the first is recorded; never are two batches in the log's hands at once. A pass that reads behind an id skips an
+ * event with a lower one that commits meanwhile, and must then not read a later event of the same aggregate either. Writers
+ * of an aggregate wait for each other, so the later one got its id after that commit: a pass reads no id that is higher than
+ * all that was committed when it began.
+ *
+ * What was published but could not be recorded is remembered and recorded first of all when it goes on, so that a database
+ * which refuses writes makes no repeats.
  */
 export class RelayLeader {
   readonly #options: LeaderOptions;
@@ -61,6 +66,10 @@ export class RelayLeader {
   #next: ReturnType<OutboxStore["readPending"]> | undefined;
   /** On the leader's clock: when it goes back to the beginning of the outbox, however much there is. */
   #passEndsAt = 0;
+  /** The last id that the pass may read behind its first batch; undefined when it was not asked, for there was no backlog. */
+  #passUpTo: bigint | undefined;
+  /** True when the last batch was full. */
+  #isBehind = false;
   #unrecorded: Settlement[] = [];
   /** Settles when `#unrecorded` is recorded; undefined when nothing is under way. */
   #recording: Promise<void> | undefined;
@@ -83,16 +92,18 @@ export class RelayLeader {
 
   /** Publishes the next batch. Rejects when the database fails; as long as the session lives the step may be tried again. */
   async step(): Promise<StepResult> {
-    const { outbox, log, batch } = this.#options;
+    const { log, batch } = this.#options;
     try {
       if (this.#recording === undefined && this.#unrecorded.length > 0) await this.#record();
       const isBeginning = this.#next === undefined;
-      if (isBeginning) this.#passEndsAt = this.#options.clock() + PASS_MS;
-      const rows = await (this.#next ?? outbox.readPending(batch, "0"));
+      // Else a mark that the database refuses would have its events read, and published, again.
+      if (isBeginning) await this.#recording;
+      const rows = await (this.#next ?? this.#beginPass());
       this.#next = undefined;
       const last = rows.at(-1);
       const isFull = rows.length === batch;
-      if (isFull && last !== undefined && this.#options.clock() < this.#passEndsAt) this.#readAhead(last.id);
+      this.#isBehind = isFull;
+      if (isFull && last !== undefined) this.#readAhead(last.id);
       const { publish, hold } = plan(rows, (key) => this.#lanes.has(key));
       const outcomes = publish.length === 0 ? [] : await log.publish(publish.map(toRecord));
       this.#options.assertLeading();
@@ -195,8 +206,22 @@ export class RelayLeader {
     return { tenant_id, aggregate_id, dueAt, delayMs: RETRY_FIRST_MS, isSuspect: true };
   }
 
+  /** Reads from the beginning of the outbox. */
+  async #beginPass(): Promise<OutboxRow[]> {
+    const { outbox, batch, clock } = this.#options;
+    this.#passEndsAt = clock() + PASS_MS;
+    this.#passUpTo = undefined;
+    // Asked before the first batch is read, on the same session: see the class.
+    const newest = this.#isBehind ? outbox.newestId() : undefined;
+    const [rows, id] = await Promise.all([outbox.readPending(batch, "0"), newest]);
+    if (id !== undefined) this.#passUpTo = BigInt(id);
+    return rows;
+  }
+
   #readAhead(after: string): void {
-    this.#next = this.#options.outbox.readPending(this.#options.batch, after);
+    const { outbox, batch, clock } = this.#options;
+    if (this.#passUpTo === undefined || BigInt(after) >= this.#passUpTo || clock() >= this.#passEndsAt) return;
+    this.#next = outbox.readPending(batch, after, `${this.#passUpTo}`);
     this.#next.catch(() => {});
   }
 

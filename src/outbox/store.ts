@@ -13,8 +13,11 @@ export interface OutboxStore {
   /**
    * The next events to publish, in id order.
    * @param after id behind which they stand; "0" for all
+   * @param upTo the last id that may be among them
    */
-  readPending(limit: number, after: string): Promise<OutboxRow[]>;
+  readPending(limit: number, after: string, upTo?: string): Promise<OutboxRow[]>;
+  /** The highest id of all that is committed; "0" when there is none. */
+  newestId(): Promise<string>;
   /** All blocked aggregates. */
   readBlocked(): Promise<BlockedAggregate[]>;
   /** The first held events of an aggregate, in id order. */
@@ -30,6 +33,7 @@ export const MAX_TRIES = 5;
 /** Events whose marks a crash of PostgreSQL may undo; see LOOK_BACK in src/stream/seen.ts. */
 export const UNDURABLE_EVENTS = 5_000;
 
+const MAX_ID = "9223372036854775807";
 /** In none of the texts that it parts: ids, numbers, a time; the JSON comes last. */
 const SEPARATOR = "\x1f";
 
@@ -71,12 +75,17 @@ export class SessionOutbox implements OutboxStore {
     this.#sql = sql;
   }
 
-  async readPending(limit: number, after: string): Promise<OutboxRow[]> {
+  async readPending(limit: number, after: string, upTo = MAX_ID): Promise<OutboxRow[]> {
     const rows = await this.#sql<PackedRow[]>`
       select ${this.#packed()} from outbox_events
-      where published_at is null and not held and id > ${after}::bigint
+      where published_at is null and not held and id > ${after}::bigint and id <= ${upTo}::bigint
       order by id limit ${limit}`;
     return rows.map(unpack);
+  }
+
+  async newestId(): Promise<string> {
+    const [row] = await this.#sql<{ id: string | null }[]>`select max(id)::text as id from outbox_events`;
+    return row?.id ?? "0";
   }
 
   async readBlocked(): Promise<BlockedAggregate[]> {

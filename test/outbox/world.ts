@@ -196,13 +196,15 @@ export class World {
       visible().filter((r) => r.held && r.publishedAt === undefined && !r.discarded && r.aggregate === aggregate);
     const byId = (row: OutboxRow) => this.rows[Number(row.id) - 1];
     return {
-      readPending: (limit, after) =>
+      readPending: (limit, after, upTo = "Infinity") =>
         statement(() =>
           visible()
-            .filter((row) => row.publishedAt === undefined && !row.held && row.id > Number(after))
+            .filter((row) => row.publishedAt === undefined && !row.held)
+            .filter((row) => row.id > Number(after) && row.id <= Number(upTo))
             .slice(0, limit)
             .map(toOutboxRow),
         ),
+      newestId: () => statement(() => `${visible().at(-1)?.id ?? 0}`),
       readBlocked: () => statement(() => [...this.#blocked.values()].map((one) => ({ ...one }))),
       readHeld: (aggregate, limit) => statement(() => heldOf(aggregate.aggregate_id).slice(0, limit).map(toOutboxRow)),
       unblock: (aggregate: Aggregate) =>
