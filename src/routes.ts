@@ -63,7 +63,8 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.use(refuseUnrouted(app), bodyLimits(body));
   app.route("/", healthRoutes(deps.health));
   app.route("/", metricsRoutes(deps.registry));
-  app.route("/", openApiRoutes(deps.health.version, deps.assets.icon.path));
+  const identity = { tokens: deps.auth.tokens !== undefined, login: deps.auth.login !== undefined };
+  app.route("/", openApiRoutes(deps.health.version, deps.assets.icon.path, identity));
   if (deps.auth.sessions !== undefined) app.use(sendCookies());
   if (deps.auth.login !== undefined) app.route("/", loginRoutes({ ...deps.auth.login, home: deps.health.page }));
   const signedIn = authenticate(deps.auth);

@@ -2,6 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import Ajv from "ajv/dist/2020";
 import addFormats from "ajv-formats";
+import pino from "pino";
+import { realAmbient } from "../src/ambient.ts";
+import { openAuth } from "../src/auth/open.ts";
+import { readConfig } from "../src/config.ts";
 import { openApiDocument } from "../src/openapi/document.ts";
 import { type TestDatabase, testDatabase } from "./support/postgres.ts";
 import { type Answer, ask, type TestRoutes, testRoutes } from "./support/routes.ts";
@@ -175,4 +179,42 @@ test("the page for people has every operation, and needs no script and nothing f
   expect((await ask(routes.app, TENANT, `GET ${style}`)).headers.get("Content-Type")).toBe("text/css; charset=utf-8");
 });
 
-test("is of the version that it is asked for", () => expect(openApiDocument("1.2.3").info.version).toBe("1.2.3"));
+test("is of the version that it is asked for", () => {
+  expect(openApiDocument("1.2.3", { tokens: false, login: false }).info.version).toBe("1.2.3");
+});
+
+describe("where a login is configured", () => {
+  const env = {
+    OIDC_ISSUER: "http://127.0.0.1:9",
+    OIDC_AUDIENCE: "https://crm.example",
+    OIDC_CLIENT_ID: "ops-page",
+    SESSION_SECRET: "of-a-test-which-is-long-enough-for-it",
+  };
+  let withLogin: TestRoutes;
+  beforeAll(async () => {
+    withLogin = await testRoutes(db.url, { auth: openAuth(readConfig(env), pino({ level: "silent" }), realAmbient) });
+  });
+  afterAll(() => withLogin.stop());
+
+  test("the document has its routes, and says of each route that refuses strangers how it is entered", async () => {
+    const described = JSON.parse((await ask(withLogin.app, TENANT, "GET /openapi.json")).text) as typeof document;
+    for (const route of withLogin.app.routes) {
+      if (route.method === "ALL" || route.path.startsWith("/assets/")) continue;
+      const path = route.path.replace(":collection{jobs:batch}", "jobs:batch").replaceAll(/\/:(\w+)/g, "/{$1}");
+      const operation = described.paths[path]?.[route.method.toLowerCase()];
+      expect([route.path, operation]).not.toEqual([route.path, undefined]);
+      const isOpen = operation === undefined || !("security" in operation);
+      const answer = await ask(withLogin.app, TENANT, `${route.method} ${path.replaceAll(/\{\w+\}/g, TENANT)}`);
+      const isRefused = answer.status === 401 || answer.status === 403;
+      expect([route.method, path, isRefused]).toEqual([route.method, path, !isOpen]);
+      if (isRefused) expect(Object.keys(operation?.responses ?? {})).toContain(String(answer.status));
+    }
+  });
+
+  test("a page of the document names the login; without one neither does", async () => {
+    expect((await ask(withLogin.app, TENANT, "GET /docs")).text).toContain("/auth/logout");
+    expect((await ask(routes.app, TENANT, "GET /docs")).text).not.toContain("/auth/");
+    expect(operations().filter(({ operation }) => "401" in operation.responses || "security" in operation)).toEqual([]);
+    expect(document.components.securitySchemes).toBeUndefined();
+  });
+});

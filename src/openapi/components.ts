@@ -64,8 +64,16 @@ const refusals: Record<
     code: "malformed-request",
     errors: [{ parameter: "limit", detail: "must be a whole number from 1 to 200" }],
   },
-  401: { description: "Where a login is configured: the bearer token is missing or not valid." },
-  403: { description: "Where a login is configured: the token does not allow this tenant, or this action." },
+  401: {
+    description: "The bearer token is missing or not valid.",
+    code: "unauthenticated",
+    headers: ["WWW-Authenticate"],
+  },
+  403: {
+    description: "The token does not allow this tenant, or this action.",
+    code: "forbidden",
+    headers: ["WWW-Authenticate"],
+  },
   404: { description: "This tenant has no such entity.", code: "not-found" },
   408: { description: "The body did not arrive in time.", code: "body-too-slow" },
   409: {
@@ -154,6 +162,7 @@ export const components = {
     "Retry-After": { description: "Seconds after which to try again.", schema: { type: "integer" }, example: 1 },
     RateLimit: text("What the tenant has left, where it is limited.", '"tenant";r=49;t=1'),
     "RateLimit-Policy": text("What it is held to.", '"tenant";q=100;w=2'),
+    "WWW-Authenticate": text("What is wrong with the token, by RFC 6750.", 'Bearer error="invalid_token"'),
     "X-Request-Id": text("The caller's, where it was harmless, else ours.", "01a209a5-ab17-7609-9c21-2e17ce911a2d"),
   },
   parameters: {
@@ -199,10 +208,19 @@ export const components = {
       type: "http",
       scheme: "bearer",
       bearerFormat: "JWT",
-      description: "A token of the configured issuer. Without one configured: none.",
+      description: "A token of the configured issuer.",
+    },
+    session: {
+      type: "apiKey",
+      in: "cookie",
+      name: "__Host-aetherlink",
+      description: "What a login by `/auth/login` leaves in the browser; over http its name is without `__Host-`.",
     },
   },
 };
+
+/** What an operation asks for that not everybody may do. */
+export const SIGNED_IN: readonly Json[] = [{ bearer: [] }];
 
 /** References to the problems of these statuses. */
 export function problems(...statuses: number[]): Record<string, Json> {

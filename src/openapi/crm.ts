@@ -4,7 +4,7 @@ import { contactListSchema, contactPatchSchema, newContactSchema } from "../crm/
 import { historySchema } from "../crm/history.ts";
 import { jobBatchSchema, jobListSchema, jobPatchSchema, newJobSchema } from "../crm/jobs.ts";
 import { MERGE_PATCH } from "../http/body.ts";
-import { problems, ref } from "./components.ts";
+import { problems, ref, SIGNED_IN } from "./components.ts";
 import { type Json, parameterSchema, requestSchema, shapeOf, shownProperties } from "./schema.ts";
 
 const ID = "01a209a5-aa75-7408-ac67-84a08891925a";
@@ -120,7 +120,7 @@ function operation(
     tags: [tag],
     operationId: id,
     summary,
-    security: [{}, { bearer: [] }],
+    security: SIGNED_IN,
     parameters: [ref("parameters", "TenantId"), ...(parts.parameters ?? [])],
     ...parts.more,
     responses: { ...parts.responses, ...problems(400, 401, 403, 414, 429, 503) },

@@ -1,10 +1,20 @@
-import { components } from "./components.ts";
+import { components, SIGNED_IN } from "./components.ts";
 import { crmPaths, crmSchemas } from "./crm.ts";
 import type { Json } from "./schema.ts";
-import { serverPaths } from "./server.ts";
+import { loginPaths, serverPaths } from "./server.ts";
+
+/** How callers prove who they are. */
+export interface DescribedIdentity {
+  /** True when callers need a token of an issuer; false when everyone is the development identity. */
+  readonly tokens: boolean;
+  /** True when browsers can sign in. */
+  readonly login: boolean;
+}
 
 /** The API described: OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1.html), its schemas made from those that check requests. */
-export function openApiDocument(version: string): OpenApiDocument {
+export function openApiDocument(version: string, identity: DescribedIdentity): OpenApiDocument {
+  const { securitySchemes, ...shared } = components;
+  const { session, ...schemes } = securitySchemes;
   return {
     openapi: "3.1.1",
     info: {
@@ -21,10 +31,29 @@ export function openApiDocument(version: string): OpenApiDocument {
       { name: "Events", description: "What happened, live." },
       { name: "Operations", description: "For who runs the server." },
       { name: "Server", description: "Health, metrics, this document." },
+      ...(identity.login ? [{ name: "Login", description: "For browsers." }] : []),
     ],
-    paths: { ...crmPaths(), ...serverPaths() },
-    components: { ...components, schemas: { ...components.schemas, ...crmSchemas() } },
+    paths: withIdentity({ ...crmPaths(), ...serverPaths(), ...(identity.login ? loginPaths() : {}) }, identity),
+    components: {
+      ...shared,
+      schemas: { ...components.schemas, ...crmSchemas() },
+      ...(identity.tokens ? { securitySchemes: { ...schemes, ...(identity.login ? { session } : {}) } } : {}),
+    },
   };
+}
+
+/** Where nobody has to prove anything, nothing is answered 401 or 403; where browsers sign in, their cookie does too. */
+function withIdentity(paths: Record<string, Json>, { tokens, login }: DescribedIdentity): Record<string, Json> {
+  const described = (operation: Json): Json => {
+    if (operation.security !== SIGNED_IN) return operation;
+    if (tokens) return login ? { ...operation, security: [...SIGNED_IN, { session: [] }] } : operation;
+    const { security: _, responses, ...rest } = operation;
+    const answers = Object.entries(responses as Json).filter(([status]) => status !== "401" && status !== "403");
+    return { ...rest, responses: Object.fromEntries(answers) };
+  };
+  const each = (item: Json) =>
+    Object.entries(item).map(([method, operation]) => [method, described(operation as Json)]);
+  return Object.fromEntries(Object.entries(paths).map(([path, item]) => [path, Object.fromEntries(each(item))]));
 }
 
 /** The parts of the document that we look into ourselves. */

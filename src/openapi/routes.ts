@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { compress } from "hono/compress";
 import style from "../../public/docs/docs.css" with { type: "text" };
 import type { AppEnv } from "../http/env.ts";
-import { openApiDocument } from "./document.ts";
+import { type DescribedIdentity, openApiDocument } from "./document.ts";
 import { renderDocs } from "./page.ts";
 
 const HEADERS = { "Cache-Control": "no-cache" };
@@ -18,16 +18,16 @@ const PAGE_HEADERS = {
 const STYLE = "/docs/docs.css";
 
 /** `GET /openapi.json`, and `GET /docs`, which is the same for people: a page without a script. Both are made when first asked for. */
-export function openApiRoutes(version: string, icon: string) {
+export function openApiRoutes(version: string, icon: string, identity: DescribedIdentity) {
   let json: string | undefined;
   let page: string | undefined;
   return new Hono<AppEnv>()
     .get("/openapi.json", compress(), (c) => {
-      json ??= JSON.stringify(openApiDocument(version));
+      json ??= JSON.stringify(openApiDocument(version, identity));
       return c.body(json, 200, { ...HEADERS, "Content-Type": "application/json" });
     })
     .get("/docs", compress(), (c) => {
-      page ??= renderDocs(openApiDocument(version), { style: STYLE, icon });
+      page ??= renderDocs(openApiDocument(version, identity), { style: STYLE, icon });
       return c.body(page, 200, PAGE_HEADERS);
     })
     .get(STYLE, compress(), (c) => c.body(style, 200, { ...HEADERS, "Content-Type": "text/css; charset=utf-8" }));

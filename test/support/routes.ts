@@ -1,7 +1,7 @@
 import pino from "pino";
 import { Registry } from "prom-client";
 import { realAmbient } from "../../src/ambient.ts";
-import { OPEN } from "../../src/auth/open.ts";
+import { type Auth, OPEN } from "../../src/auth/open.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
 import { loadAssets } from "../../src/ops/index.ts";
@@ -19,7 +19,7 @@ export interface TestRoutes {
 /** @param url postgres:// URL of a migrated database */
 export async function testRoutes(
   url: string,
-  options: { http?: Partial<HttpLimits>; requireIfMatch?: boolean } = {},
+  options: { http?: Partial<HttpLimits>; requireIfMatch?: boolean; auth?: Auth } = {},
 ): Promise<TestRoutes> {
   const logger = pino({ level: "silent" });
   const sql = createPool(url, 4, logger);
@@ -27,14 +27,14 @@ export async function testRoutes(
   const hub = new Hub({ log, logger, ring: 500, heartbeatMs: 60_000, bufferBytes: 65_536 });
   hub.start();
   await hub.caughtUp;
-  const { requireIfMatch = false, http = {} } = options;
+  const { requireIfMatch = false, http = {}, auth = OPEN } = options;
   const app = createRoutes({
     logger,
     ambient: realAmbient,
     hub,
     assets: await loadAssets(),
     crm: { sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch, committed() {} },
-    auth: OPEN,
+    auth,
     registry: new Registry(),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     http,
