@@ -36,11 +36,18 @@ export function openApiDocument(version: string, identity: DescribedIdentity): O
     paths: withIdentity({ ...crmPaths(), ...serverPaths(), ...(identity.login ? loginPaths() : {}) }, identity),
     components: {
       ...shared,
+      parameters: identity.tokens ? { ...shared.parameters, TenantId: pickedTenant } : shared.parameters,
       schemas: { ...components.schemas, ...crmSchemas() },
       ...(identity.tokens ? { securitySchemes: { ...schemes, ...(identity.login ? { session } : {}) } } : {}),
     },
   };
 }
+
+const pickedTenant: Json = {
+  ...components.parameters.TenantId,
+  required: false,
+  description: "The tenant whose data it is about: one of the token's. May be missing when the token has only one.",
+};
 
 /** Where nobody has to prove anything, nothing is answered 401 or 403; where browsers sign in, their cookie does too. */
 function withIdentity(paths: Record<string, Json>, { tokens, login }: DescribedIdentity): Record<string, Json> {
