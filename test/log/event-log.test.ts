@@ -27,7 +27,7 @@ async function started<T extends EventLog>(log: T): Promise<T> {
   return log;
 }
 
-const kafkaLog = (brokers: string, topic: string, properties: Record<string, boolean> = {}) =>
+const kafkaLog = (brokers: string, topic: string, properties: Record<string, boolean | number> = {}) =>
   new KafkaLog({
     library: loadLibrary(),
     properties: { "bootstrap.servers": brokers, "fetch.wait.max.ms": 10, ...properties },
@@ -199,13 +199,13 @@ for (const [name, open] of Object.entries(implementations)) {
 describe.skipIf(!testBrokers())("a topic that allows less than the producer sends", () => {
   const brokers = testBrokers() ?? "";
 
-  async function smallTopic(): Promise<KafkaLog> {
+  async function smallTopic(properties: Record<string, number> = {}): Promise<KafkaLog> {
     const topic = `small-${crypto.randomUUID()}`;
     const admin = new Admin({ library: loadLibrary(), "bootstrap.servers": brokers });
     const configEntries = [{ name: "max.message.bytes", value: "50000" }];
     await admin.createTopics({ topics: [{ topic, numPartitions: 3, replicationFactor: 1, configEntries }] });
     await admin.close();
-    return await started(kafkaLog(brokers, topic));
+    return await started(kafkaLog(brokers, topic, properties));
   }
 
   test("refuses the record that is too large for it and no other of the same request", async () => {
@@ -232,5 +232,19 @@ describe.skipIf(!testBrokers())("a topic that allows less than the producer send
     const round = () => Array.from({ length: 1_000 }, (_, i) => outgoing(`key-${i % 50}`, "y".repeat(1_000)));
     for (let n = 0; n < 4; n++) positionsOf(await log.publish(round()));
     expect(await take(log, BEGINNING, 4_000)).toHaveLength(4_000);
+  });
+
+  // Brokers take whatever comes first of a producer that they do not know, and so what stands behind a refused request.
+  test("is sent nothing behind a record of the same key that it refuses, by a producer that has written nothing yet", async () => {
+    for (let round = 0; round < 4; round++) {
+      // As after a topic was found to take small requests only: each record in its own.
+      const log = await smallTopic({ "batch.num.messages": 1 });
+      const values = ["x".repeat(60_000), "behind", "further behind"];
+      const outcomes = await log.publish(values.map((value) => outgoing("key", value)));
+      expect(outcomes[0]).toBeInstanceOf(RecordRefusedError);
+      expect(outcomes.slice(1).every((outcome) => outcome instanceof NotPublishedError)).toBe(true);
+      const watermarks = await log.watermarks();
+      expect(watermarks.map(({ high }) => high)).toEqual([0, 0, 0]);
+    }
   });
 });
