@@ -2,6 +2,7 @@
  * `bun run test`: the whole suite. Compiles librdkafka when none is found and a compiler is there; with neither, the
  * tests that need it are left out with a word, but in CI that is a failure. Arguments go on to `bun test`.
  */
+import { availableParallelism } from "node:os";
 import { buildLibrary, canBuild } from "../src/kafka/build.ts";
 import { LibraryNotFoundError, loadLibrary } from "../src/kafka/index.ts";
 
@@ -9,8 +10,19 @@ import { LibraryNotFoundError, loadLibrary } from "../src/kafka/index.ts";
 const TIMEOUT_MS = 30_000;
 const NEEDS_LIBRARY = ["src/kafka/**", "test/kafka/**", "test/log/**"];
 
+/** Each has a PostgreSQL of its own for all its files; with more than four they would wait for disk and broker. */
+const WORKERS = Math.min(4, availableParallelism());
+
 const left = (await libraryIsThere()) ? [] : NEEDS_LIBRARY.map((pattern) => `--path-ignore-patterns=${pattern}`);
-const command = [process.execPath, "test", `--timeout=${TIMEOUT_MS}`, ...left, ...Bun.argv.slice(2)];
+const command = [
+  process.execPath,
+  "test",
+  `--timeout=${TIMEOUT_MS}`,
+  `--parallel=${WORKERS}`,
+  "--no-isolate",
+  ...left,
+  ...Bun.argv.slice(2),
+];
 process.exit(await Bun.spawn(command, { stdio: ["inherit", "inherit", "inherit"] }).exited);
 
 async function libraryIsThere(): Promise<boolean> {
