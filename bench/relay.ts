@@ -5,20 +5,17 @@
  * (fsync on); load, broker and database share the machine with what is measured.
  */
 import { readFileSync } from "node:fs";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
-import postgres from "postgres";
+import type postgres from "postgres";
 import { readConfig } from "../src/config.ts";
-import { EmbeddedPostgres } from "../src/db/embedded/index.ts";
-import { migrate } from "../src/db/migrate.ts";
 import { openSession } from "../src/db/session.ts";
 import { Kafka, loadLibrary } from "../src/kafka/index.ts";
 import { openLog } from "../src/log/open.ts";
 import { Relay } from "../src/outbox/index.ts";
 import { type OutboxRow, toRecord } from "../src/outbox/record.ts";
 import { RunningServer } from "../test/support/server.ts";
+import { Database, machine, type Numbers, quantile, spread } from "./harness.ts";
 
 const [rounds = 5, backlog = 200_000, seconds = 60] = Bun.argv.slice(2, 5).map(Number);
 const parts = (Bun.argv[5] ?? "drain,latency,takeover,writers").split(",");
@@ -28,63 +25,12 @@ const MILLION = 1_000_000;
 const TENANT = "12345678-1234-1234-1234-123456789012";
 const silent = pino({ level: "silent" });
 
-type Numbers = number[];
-const median = (numbers: Numbers) => quantile(numbers, 0.5);
-const quantile = (numbers: Numbers, q: number) => {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
-};
-const spread = (numbers: Numbers, digits = 0) => {
-  const show = (n: number) => n.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
-  return `${show(median(numbers))} (${show(Math.min(...numbers))} – ${show(Math.max(...numbers))})`;
-};
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
 /** Peak resident memory of a process so far, MB. */
 function peakMb(pid: number | "self"): number {
   const [, kb] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return Number(kb) / 1024;
-}
-
-class Database {
-  readonly #server: EmbeddedPostgres;
-  readonly #folder: string;
-  readonly url: string;
-  #made = 0;
-
-  private constructor(server: EmbeddedPostgres, folder: string, url: string) {
-    this.#server = server;
-    this.#folder = folder;
-    this.url = url;
-  }
-
-  static async start(): Promise<Database> {
-    const folder = await mkdtemp(join(tmpdir(), "aetherlink-bench-"));
-    await chmod(folder, 0o755);
-    // Commit times to the microsecond are what commit → Kafka is measured from.
-    const settings = { track_commit_timestamp: "on", shared_buffers: "512MB", max_wal_size: "4GB" };
-    const server = new EmbeddedPostgres({ dataDir: folder, log: { info() {}, warn() {} }, settings });
-    const { url } = await server.start();
-    return new Database(server, folder, url);
-  }
-
-  /** A new database with our schema. */
-  async create(): Promise<{ url: string; sql: postgres.Sql }> {
-    const admin = postgres(this.url, { max: 1, onnotice: () => {} });
-    const name = `bench_${++this.#made}`;
-    await admin`create database ${admin(name)}`;
-    await admin.end();
-    const url = new URL(this.url);
-    url.pathname = `/${name}`;
-    const sql = postgres(url.href, { max: 20, onnotice: () => {} });
-    await migrate(sql);
-    return { url: url.href, sql };
-  }
-
-  async stop(): Promise<void> {
-    await this.#server.stop();
-    await rm(this.#folder, { recursive: true, force: true });
-  }
 }
 
 /** Events as the API makes them, ten of each aggregate. */
@@ -415,7 +361,6 @@ else {
     });
   }
   try {
-    const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Bun ${Bun.version}`;
     const measures: Record<string, (database: Database) => Promise<string[]>> = { drain, latency, takeover, writers };
     const lines: string[] = [];
     for (const [name, measure] of Object.entries(measures)) {

@@ -2,7 +2,7 @@ import type postgres from "postgres";
 import type { Sql } from "../db/pool.ts";
 
 /** Key of the session advisory lock that makes one relay the leader: "AERL" in ASCII. */
-const LEADER_LOCK = 0x41_45_52_4c;
+export const LEADER_LOCK = 0x41_45_52_4c;
 
 /** Takes the leader's lock for this session, unless another one has it. It is held until the session ends. */
 export async function tryLead(session: postgres.ReservedSql): Promise<boolean> {
