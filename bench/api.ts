@@ -70,7 +70,8 @@ async function pgbench(url: string, script: string): Promise<number> {
 }
 
 /** Takes the lead from the server's relay, as another server would have it. */
-async function holdLead(sql: Sql): Promise<ReservedSql> {
+async function holdLead(server: RunningServer, sql: Sql): Promise<ReservedSql> {
+  await server.until((output) => output.includes("relay leads"));
   const session = await sql.reserve();
   const taken = session`select pg_advisory_lock(${LEADER_LOCK})`.execute();
   await sql`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = ${LEADER_LOCK} and granted`;
@@ -89,13 +90,13 @@ const start = async (env: Record<string, string>) => {
   const { url, sql } = await database.create();
   const server = await new RunningServer({ env: { DATABASE_URL: url, LOG_FORMAT: "json", ...env } }).ready();
   servers.push(server);
-  return { url: server.url, databaseUrl: url, sql };
+  return { server, url: server.url, databaseUrl: url, sql };
 };
 try {
   const open = await start({});
   const closed = await start({ OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: AUDIENCE });
   const held = await start({});
-  const holder = await holdLead(held.sql);
+  const holder = await holdLead(held.server, held.sql);
   const bearer = { Authorization: `Bearer ${token}` };
   const loads = {
     open: { url: open.url, connections: CLIENTS, requests: [post()] },

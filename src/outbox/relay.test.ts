@@ -53,6 +53,37 @@ describe("the relay", () => {
     expect(recorded[0]?.headers.ce_id).toBe(JSON.parse(recorded[0]?.value ?? "").eventId);
   });
 
+  test("reads by its indexes from the first event on: on a young outbox its batches do not cost more and more", async () => {
+    const young = await testDatabase();
+    try {
+      const log = createLog();
+      const relay = new Relay({
+        openSession: (events) => openSession(young.url, "aetherlink_relay", events),
+        log,
+        logger: pino({ level: "silent" }),
+        batch: 10,
+        pollMs: 20,
+      });
+      relay.start();
+      for (let n = 0; n < 40; n++) {
+        await append(young.sql, [n]);
+        relay.kick();
+        await until(() => log.published.length === n + 1);
+      }
+      // The session tells what it read when it ends.
+      await relay.stop();
+      const read = async () => {
+        const [row] = await young.sql<{ seq_tup_read: number; idx_scan: number }[]>`
+          select seq_tup_read::int, idx_scan::int from pg_stat_user_tables where relname = 'outbox_events'`;
+        return row;
+      };
+      await until(async () => ((await read())?.idx_scan ?? 0) >= 40);
+      expect((await read())?.seq_tup_read).toBe(0);
+    } finally {
+      await young.drop();
+    }
+  });
+
   test("looks at once when it is kicked, without waiting for the poll", async () => {
     const log = createLog();
     const relay = createRelay(log, { pollMs: LONG_MS });
