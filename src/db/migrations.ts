@@ -3,7 +3,6 @@ import migration0002 from "../../sql/0002_outbox_relay.sql" with { type: "text" 
 import migration0003 from "../../sql/0003_crm.sql" with { type: "text" };
 import accountJson from "../../sql/functions/account_json.sql" with { type: "text" };
 import appendChange from "../../sql/functions/append_change.sql" with { type: "text" };
-import appendEvent from "../../sql/functions/append_event.sql" with { type: "text" };
 import beginWrite from "../../sql/functions/begin_write.sql" with { type: "text" };
 import changeAccount from "../../sql/functions/change_account.sql" with { type: "text" };
 import changeContact from "../../sql/functions/change_contact.sql" with { type: "text" };
@@ -59,7 +58,6 @@ export const FUNCTIONS: readonly SqlFile[] = [
   { name: "begin_write.sql", text: beginWrite },
   { name: "finish_write.sql", text: finishWrite },
   { name: "refuse_write.sql", text: refuseWrite },
-  { name: "append_event.sql", text: appendEvent },
   { name: "append_change.sql", text: appendChange },
   { name: "wire_format.sql", text: wireFormat },
   { name: "check_version.sql", text: checkVersion },

@@ -1,5 +1,4 @@
 export { outboxCommand } from "./command.ts";
-export { type DomainEvent, encodeEvent } from "./event.ts";
 export { refuseSecondLog, SecondLogError } from "./lock.ts";
 export { OutboxMetrics } from "./metrics.ts";
 export { CommitNotifier } from "./notify.ts";

@@ -2,7 +2,6 @@
 import type { Sql } from "../db/pool.ts";
 import { NotPublishedError, type OutgoingRecord, type PublishOutcome, RecordRefusedError } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
-import { encodeEvent } from "./event.ts";
 
 export const TENANT = "aaaaaaaa-0000-4000-8000-000000000001";
 
@@ -63,17 +62,10 @@ export async function append(
   const ids: string[] = [];
   for (const n of numbers) {
     const eventId = Bun.randomUUIDv7();
-    const event = encodeEvent({
-      eventId,
-      eventType: "JobCreated",
-      tenantId: TENANT,
-      aggregateType: "Job",
-      aggregateId,
-      version: n + 1,
-      occurredAt: new Date().toISOString(),
-      data: { n },
-    });
-    await sql`select append_event(${TENANT}::uuid, ${event}::text::json, null)`;
+    await sql`
+      select append_change(
+        row(${TENANT}::uuid, null, null, null, null, null, null, null, null, ${new Date()}::timestamptz, null)::write_request,
+        ${eventId}::uuid, 'JobCreated', 'Job', ${aggregateId}::uuid, ${n + 1}::integer, ${JSON.stringify({ n })}::text::json)`;
     ids.push(eventId);
   }
   return ids;
