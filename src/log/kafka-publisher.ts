@@ -14,10 +14,8 @@ export interface KafkaPublisherOptions {
   readonly topic: string;
   /** False only where a person has switched it off: then a broker's failure may reorder a key. */
   readonly isIdempotent: boolean;
-  /** Settles when the topic is there; rejects when the log is stopped before. */
-  readonly topicIsThere: Promise<void>;
-  /** Asks the brokers how many partitions the topic has. */
-  partitions(): Promise<number>;
+  /** How many the topic has, once it is there; rejects when the log is stopped before. */
+  readonly partitions: Promise<number>;
   readonly logger: Logger;
 }
 
@@ -52,8 +50,6 @@ export class KafkaPublisher {
   #batchBytes = BATCH_BYTES;
   /** When each partition last took a record of `#together`, by the monotonic clock. */
   readonly #known = new Map<number, number>();
-  /** Of the topic; asked once, for they hardly ever change, and then all keys move anyway. */
-  #partitions: number | undefined;
   #isClosed = false;
 
   constructor(kafka: Kafka, options: KafkaPublisherOptions) {
@@ -79,26 +75,23 @@ export class KafkaPublisher {
 
   /** As EventLog.publish. */
   async publish(records: readonly OutgoingRecord[], { apart = false }: PublishOptions): Promise<PublishOutcome[]> {
-    try {
-      await this.#options.topicIsThere;
-    } catch {
-      return records.map(() => new NotPublishedError("the event log was stopped"));
-    }
+    const partitions = await this.#options.partitions.catch(() => undefined);
+    if (partitions === undefined) return notPublished(records, "the event log was stopped");
     if (apart || records.some((record) => (record.value?.length ?? 0) > LARGE))
       return await this.#publishApart(records);
-    return await this.#publishTogether(records);
+    return await this.#publishTogether(records, partitions);
   }
 
-  async #publishTogether(records: readonly OutgoingRecord[]): Promise<PublishOutcome[]> {
+  async #publishTogether(records: readonly OutgoingRecord[], partitions: number): Promise<PublishOutcome[]> {
     if (this.#isClosed) return notPublished(records, "the event log was stopped");
-    this.#partitions ??= await this.#options.partitions().catch(() => undefined);
-    if (this.#partitions === undefined) return notPublished(records, NO_ANSWER);
-    const first = this.#firstOfUnknown(records, this.#partitions);
+    const first = this.#firstOfUnknown(records, partitions);
     if (first.size === 0 || first.size === records.length) return await this.#sendTogether(records);
     const ahead = await this.#sendTogether(records.filter((_, i) => first.has(i)));
     const rest = records.filter((_, i) => !first.has(i));
     const isClear = ahead.every((outcome) => !(outcome instanceof Error));
-    const behind = isClear ? await this.#publishTogether(rest) : await this.#publishBehind(rest, records, first, ahead);
+    const behind = isClear
+      ? await this.#publishTogether(rest, partitions)
+      : await this.#publishBehind(rest, records, first, ahead);
     return records.map((_, i) => (first.has(i) ? ahead : behind).shift() ?? new NotPublishedError(NO_ANSWER));
   }
 

@@ -36,6 +36,8 @@ export interface KafkaLogOptions {
 
 /** Milliseconds between tries to find or create the topic. */
 const TOPIC_RETRY_MS = 1_000;
+/** Milliseconds between two looks for a topic that was just created. */
+const TOPIC_KNOWN_MS = 20;
 /** Milliseconds that brokers get to answer one question. */
 const ANSWER_MS = 10_000;
 /** Milliseconds without a record after which a reader counts as having reached the end: a gap may stand at the very end. */
@@ -50,7 +52,8 @@ export class KafkaLog implements EventLog {
   readonly #kafka: Kafka;
   readonly #publisher: KafkaPublisher;
   #admin: Admin | undefined;
-  #topicIsThere = Promise.withResolvers<void>();
+  /** Resolves with the number of its partitions, which hardly ever changes; all keys move then anyway. */
+  readonly #topicIsThere = Promise.withResolvers<number>();
   readonly #stop = new AbortController();
 
   constructor(options: KafkaLogOptions) {
@@ -66,8 +69,7 @@ export class KafkaLog implements EventLog {
     this.#publisher = new KafkaPublisher(this.#kafka, {
       topic: options.topic,
       isIdempotent: String(options.properties["enable.idempotence"] ?? true) === "true",
-      topicIsThere: this.#topicIsThere.promise,
-      partitions: async () => (await this.watermarks()).length,
+      partitions: this.#topicIsThere.promise,
       logger: options.logger,
     });
     // Whoever waits for the topic hears of a stop; nobody waiting is no fault.
@@ -136,13 +138,26 @@ export class KafkaLog implements EventLog {
       try {
         const isNew = await createIfMissing(admin, this.topic, partitions, replicationFactor);
         if (isNew) this.#options.logger.info({ topic: this.topic, partitions }, "topic created");
-        return this.#topicIsThere.resolve();
+        return this.#topicIsThere.resolve(await this.#countPartitions(admin, isNew));
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         const reason = error instanceof Error ? error.message : String(error);
         if (reason !== said) this.#options.logger.error({ topic: this.topic, reason }, this.#advice());
         said = reason;
         await Bun.sleep(TOPIC_RETRY_MS);
+      }
+    }
+  }
+
+  /** Brokers tell each other of a new topic: for some milliseconds the one that is asked may not know it. */
+  async #countPartitions(admin: Admin, isNew: boolean): Promise<number> {
+    for (const until = performance.now() + ANSWER_MS; ; ) {
+      try {
+        return (await admin.fetchTopicOffsets(this.topic, ANSWER_MS)).length;
+      } catch (error) {
+        const isUnknown = error instanceof KafkaError && UNKNOWN_TOPIC.has(error.code);
+        if (!isNew || !isUnknown || performance.now() > until || this.#stop.signal.aborted) throw error;
+        await Bun.sleep(TOPIC_KNOWN_MS);
       }
     }
   }

@@ -106,7 +106,7 @@ for (const [name, open] of Object.entries(implementations)) {
 
     test("tells a reader once that it reached the end, then gives it what comes", async () => {
       const log = await create();
-      await log.publish([outgoing("a"), outgoing("b", null)]);
+      positionsOf(await log.publish([outgoing("a"), outgoing("b", null)]));
       const stop = new AbortController();
       const seen: (string | null)[][] = [];
       let ends = 0;
