@@ -181,8 +181,16 @@ export class App {
   }
 
   async #startHub(log: EventLog): Promise<Hub> {
-    const { STREAM_RING: ring, SSE_HEARTBEAT_MS: heartbeatMs, SSE_BUFFER_BYTES: bufferBytes } = this.#config;
-    const hub = new Hub({ log, logger: this.#logger, ring, heartbeatMs, bufferBytes });
+    const hub = new Hub({
+      log,
+      logger: this.#logger,
+      ring: this.#config.STREAM_RING,
+      heartbeatMs: this.#config.SSE_HEARTBEAT_MS,
+      bufferBytes: this.#config.SSE_BUFFER_BYTES,
+      maxClients: this.#config.SSE_MAX_CLIENTS,
+      maxAgeMs: this.#config.SSE_MAX_AGE * 1_000,
+      now: () => this.#ambient.now().getTime(),
+    });
     this.#hub = hub;
     this.#onStop("stream", () => hub.stop());
     hub.start();

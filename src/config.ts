@@ -201,6 +201,12 @@ const fields = {
   SSE_BUFFER_BYTES: integer(65_536, 67_108_864, 1_048_576).describe(
     "Bytes that a slow stream client may be behind before it is cut off; it resumes where it stopped.",
   ),
+  SSE_MAX_CLIENTS: integer(1, 1_000_000, 10_000).describe(
+    "Streams open at once, in each server process. Beyond it a client is told to come back in 5 to 15 seconds.",
+  ),
+  SSE_MAX_AGE: integer(0, 604_800, 3_600).describe(
+    "Seconds after which a stream is ended, at a random point in the last fifth; its client comes back where it stopped. 0: never.",
+  ),
   SHUTDOWN_TIMEOUT_MS: integer(100, 600_000, 4_000).describe(
     "Milliseconds for requests under way when the server is told to stop.",
   ),

@@ -7,7 +7,9 @@ import {
   describeCluster,
   describeTopic,
   Op,
+  offsetsByTimestamp,
   type PartitionMetadata,
+  type PartitionOffset,
   type Watermarks,
   watermarks,
 } from "./requests.ts";
@@ -62,6 +64,14 @@ export class Admin {
   /** First and next offset of each partition, asked from the brokers now. */
   fetchTopicOffsets(topic: string, timeout = TIMEOUT): Promise<Watermarks[]> {
     return watermarks(this.#handle, topic, timeout);
+  }
+
+  /**
+   * For each partition the offset of the first message with that timestamp (milliseconds since 1970) or a later one; the
+   * next offset when there is none.
+   */
+  fetchTopicOffsetsByTimestamp(topic: string, timestamp: number, timeout = TIMEOUT): Promise<PartitionOffset[]> {
+    return offsetsByTimestamp(this.#handle, topic, timestamp, timeout);
   }
 
   /** Frees everything. Safe twice. */

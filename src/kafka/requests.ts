@@ -80,19 +80,54 @@ function describePartition({ K }: Handle, info: Ptr | null): PartitionMetadata {
 /** LEADER_NOT_AVAILABLE and NOT_LEADER_FOR_PARTITION: for some milliseconds after a topic was made or a broker came back. */
 const NO_LEADER_YET = new Set([5, 6]);
 
+/** An offset of a partition. */
+export interface PartitionOffset {
+  partition: number;
+  offset: number;
+}
+
 /** First and next offset of each partition of `topic`, asked from the brokers now. Rejects with KafkaError after `timeout` ms. */
-export async function watermarks(handle: Handle, topic: string, timeout: number): Promise<Watermarks[]> {
+export function watermarks(handle: Handle, topic: string, timeout: number): Promise<Watermarks[]> {
+  return askPartitions(handle, topic, timeout, async (partitions, offsets) => {
+    const [low, high] = await Promise.all([offsets(Spec.EARLIEST), offsets(Spec.LATEST)]);
+    return partitions.map((partition) => ({
+      partition,
+      low: low.get(partition) ?? 0,
+      high: high.get(partition) ?? 0,
+    }));
+  });
+}
+
+/** The first offset of each partition whose message has that timestamp or a later one; the next offset when there is none. */
+export function offsetsByTimestamp(
+  handle: Handle,
+  topic: string,
+  timestamp: number,
+  timeout: number,
+): Promise<PartitionOffset[]> {
+  return askPartitions(handle, topic, timeout, async (partitions, offsets) => {
+    // The end first: a message that comes between the two answers is then not passed over.
+    const end = await offsets(Spec.LATEST);
+    const found = await offsets(Math.max(0, timestamp));
+    return partitions.map((partition) => {
+      const offset = found.get(partition) ?? -1;
+      return { partition, offset: offset < 0 ? (end.get(partition) ?? 0) : offset };
+    });
+  });
+}
+
+/** Asks for offsets of all partitions; again while one of them has no leader. */
+async function askPartitions<T>(
+  handle: Handle,
+  topic: string,
+  timeout: number,
+  ask: (partitions: number[], offsets: (spec: number) => Promise<Map<number, number>>) => Promise<T>,
+): Promise<T> {
   const until = performance.now() + timeout;
   for (;;) {
     try {
       const partitions = (await describeTopic(handle, topic, until - performance.now())).map((p) => p.partitionId);
-      const offsets = (spec: number) => listOffsets(handle, topic, partitions, spec, until - performance.now());
-      const [low, high] = await Promise.all([offsets(Spec.EARLIEST), offsets(Spec.LATEST)]);
-      return partitions.map((partition) => ({
-        partition,
-        low: low.get(partition) ?? 0,
-        high: high.get(partition) ?? 0,
-      }));
+      return await ask(partitions, (spec) => listOffsets(handle, topic, partitions, spec, until - performance.now()));
     } catch (error) {
       if (!(error instanceof KafkaError && NO_LEADER_YET.has(error.code)) || performance.now() > until) throw error;
       await Bun.sleep(50);
@@ -100,6 +135,7 @@ export async function watermarks(handle: Handle, topic: string, timeout: number)
   }
 }
 
+/** @param offset a spec, or a time in milliseconds since 1970 */
 function listOffsets(handle: Handle, topic: string, partitions: number[], offset: number, timeout: number) {
   const { K } = handle;
   const entries = partitions.map((partition) => ({ topic, partition, offset }));

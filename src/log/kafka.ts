@@ -101,6 +101,12 @@ export class KafkaLog implements EventLog {
     return (await this.#admin?.fetchTopicOffsets(this.topic, ANSWER_MS)) ?? [];
   }
 
+  async offsetsAt(time: Date): Promise<OffsetVector> {
+    await this.#topicIsThere.promise;
+    const offsets = await this.#admin?.fetchTopicOffsetsByTimestamp(this.topic, time.getTime(), ANSWER_MS);
+    return new Map(offsets?.map(({ partition, offset }) => [partition, offset]));
+  }
+
   async *read(from: OffsetVector, signal: AbortSignal, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
     const ends = new Map((await this.watermarks()).map(({ partition, high }) => [partition, high]));
     const consumer = this.#kafka.consumer({ "group.id": this.#options.group });

@@ -82,6 +82,8 @@ export interface EventLog {
   publish(records: readonly OutgoingRecord[], options?: PublishOptions): Promise<PublishOutcome[]>;
   /** Watermarks of every partition, by number. */
   watermarks(): Promise<Watermarks[]>;
+  /** For every partition the offset of the first record with that timestamp or a later one; the end when there is none. */
+  offsetsAt(time: Date): Promise<OffsetVector>;
   /**
    * Follows the log from an offset of each partition: batches of what is there, per partition in order; then one empty
    * batch, which says that the end was reached; then what comes, until the signal aborts.

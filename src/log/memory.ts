@@ -106,6 +106,14 @@ export class MemoryLog implements EventLog {
     return this.#high.map((high, partition) => ({ partition, low: this.#low[partition] ?? 0, high }));
   }
 
+  async offsetsAt(time: Date): Promise<OffsetVector> {
+    const offsets = new Map(this.#high.map((high, partition) => [partition, high]));
+    // From the newest on, so that the first of each partition is what remains.
+    for (const { partition, offset, timestamp } of this.#records.toReversed())
+      if (timestamp >= time.getTime()) offsets.set(partition, offset);
+    return offsets;
+  }
+
   async *read(from: OffsetVector, signal: AbortSignal): AsyncGenerator<LogRecord[]> {
     let next = this.#seek(from);
     let reachedEnd = false;

@@ -1,105 +1,185 @@
-import { type EventLog, OffsetOutOfRangeError } from "../log/log.ts";
+import { type EventLog, type LogRecord, OffsetOutOfRangeError, type Watermarks } from "../log/log.ts";
 import { covers, formatVector, type OffsetVector } from "../log/vector.ts";
-import { type Client, maySee } from "./client.ts";
-import { encodeFrame, encodeNamed, type Frame, frameAt, joinChunks } from "./frame.ts";
+import type { Audience } from "./audience.ts";
+import { Chunk } from "./chunk.ts";
+import type { Client } from "./client.ts";
+import { encodeNamed, encodePosition, Frame, joinBytes } from "./frame.ts";
+import { TimeMerge } from "./merge.ts";
+import { newestInLog, newestInRing } from "./past.ts";
 import type { Ring } from "./ring.ts";
 import { LOOK_BACK, SeenEvents } from "./seen.ts";
+import type { Slots } from "./slots.ts";
+import type { Start } from "./start.ts";
 
 /** Events that a client whose position is unknown is sent after a reset. */
 export const RESET_EVENTS = 500;
 /** Frames sent before the client's queue is looked at again. */
 const PIECE = 100;
+/** Milliseconds for which a client may keep a reader of the log waiting. */
+const PATIENCE_MS = 1_000;
+
+/** What clients are brought up to date from. */
+export interface Sources {
+  readonly log: EventLog;
+  /** The hub's ring at the time of the call. */
+  ring(): Ring;
+  /** Readers of the log, each of which is a consumer of its own with Kafka. */
+  readonly readers: Slots;
+}
 
 /**
- * Brings one client from where it stopped to where the ring stands, without gap or repeat, then lets it join the live
- * ones: from the ring, else from the log, else by a reset and the newest events. Never faster than the client takes them.
- * @param ring the hub's ring at the time of the call
- * @param join called in the same turn of the event loop in which the last missing frame was queued; `ahead` is set when
- *   the client has seen more of some partition than we have
+ * Brings one client from where it begins to where the ring stands, without gap or repeat: from the ring, else from the log,
+ * else by a reset and the newest events. Never faster than the client takes them.
  */
-export async function catchUp(
-  client: Client,
-  from: OffsetVector | "unknown",
-  log: EventLog,
-  ring: () => Ring,
-  join: (ahead: Map<number, number> | undefined) => void,
-): Promise<void> {
-  let position = from === "unknown" || !(await reaches(log, from)) ? reset(client, ring()) : new Map(from);
-  for (;;) {
-    await client.room();
-    if (client.signal.aborted) return;
-    if (!ring().holds(position)) {
-      try {
-        await readFromLog(client, position, log, ring);
-      } catch (error) {
-        if (!(error instanceof OffsetOutOfRangeError)) throw error;
-        position = reset(client, ring());
+export class CatchUp {
+  readonly #client: Client;
+  readonly #audience: Audience;
+  readonly #sources: Sources;
+  /** Ends the reading of the log. */
+  readonly #signal: AbortSignal;
+  #position = new Map<number, number>();
+  readonly #seen = new SeenEvents();
+  /** A client that has seen events may have seen those whose repeats are still to come. */
+  #looksBack = false;
+  /** Records passed over since the client was last told where it stands. */
+  #unsent = 0;
+
+  constructor(client: Client, audience: Audience, sources: Sources, signal: AbortSignal) {
+    this.#client = client;
+    this.#audience = audience;
+    this.#sources = sources;
+    this.#signal = signal;
+  }
+
+  /**
+   * @param join called in the same turn of the event loop in which the last missing frame was queued; `ahead` is set when
+   *   the client has seen more of some partition than we have
+   */
+  async run(start: Start, join: (ahead: Map<number, number> | undefined) => void): Promise<void> {
+    const { log, ring } = this.#sources;
+    await this.#begin(start);
+    while (await this.#client.room()) {
+      if (!ring().holds(this.#position)) {
+        try {
+          await this.#sources.readers.use(() => this.#readFromLog(log));
+        } catch (error) {
+          if (!(error instanceof OffsetOutOfRangeError)) throw error;
+          this.#reset();
+        }
+        continue;
       }
-      continue;
+      const frames = ring().after(this.#position, PIECE);
+      if (frames.length === 0) return join(covers(ring().head, this.#position) ? undefined : this.#position);
+      this.#sendFrames(frames);
     }
-    const frames = ring().after(position, PIECE);
-    if (frames.length === 0) return join(covers(ring().head, position) ? undefined : position);
-    sendFrom(client, position, frames);
+  }
+
+  async #begin(start: Start): Promise<void> {
+    const { log, ring } = this.#sources;
+    if (start.kind === "unknown") return this.#reset();
+    if (start.kind === "past") return await this.#beginInPast(start);
+    if (start.kind === "live") {
+      this.#position = new Map(ring().head);
+      return;
+    }
+    this.#looksBack = true;
+    this.#position = new Map(start.position);
+    const isRecent = ring().holds(start.position) && covers(ring().head, start.position);
+    // A position behind the end of the log belongs to another log, such as one that was deleted.
+    if (!isRecent && !covers(highs(await log.watermarks()), start.position)) this.#reset();
+  }
+
+  async #beginInPast({ since, limit }: Start & { kind: "past" }): Promise<void> {
+    const { log, ring, readers } = this.#sources;
+    const from = since === undefined ? lows(await log.watermarks()) : await log.offsetsAt(since);
+    this.#position = new Map(from);
+    if (limit === undefined) return;
+    const wants = (frame: Frame) => this.#audience.wants(frame);
+    const first = Math.max(2 * limit, ring().capacity);
+    const past =
+      newestInRing(ring(), from, limit, wants) ??
+      (await readers.use(() => newestInLog(log, from, limit, first, wants, this.#signal)));
+    this.#position = new Map(past.before);
+    for (let at = 0; at < past.frames.length && (await this.#client.room()); at += PIECE)
+      this.#sendFrames(past.frames.slice(at, at + PIECE));
+    this.#position = new Map(past.behind);
+  }
+
+  /** Tells the client to forget what it has; the newest events follow. */
+  #reset(): void {
+    this.#position = new Map(this.#sources.ring().before(RESET_EVENTS, (frame) => this.#audience.wants(frame)));
+    const data = JSON.stringify({ newest: RESET_EVENTS });
+    this.#client.send(new Chunk(encodeNamed("reset", formatVector(this.#position), data)));
+  }
+
+  /** Sends from the log itself until the ring holds what is still missing, or the client is too slow for now. */
+  async #readFromLog(log: EventLog): Promise<void> {
+    const { ring } = this.#sources;
+    // Waiting for the reader took its time.
+    if (this.#client.isEnded || ring().holds(this.#position)) return;
+    const marks = await log.watermarks();
+    const start = this.#looksBack ? lookBack(marks, this.#position) : new Map(this.#position);
+    this.#looksBack = false;
+    const merge = new TimeMerge(highs(marks), start);
+    for await (const batch of log.read(start, this.#signal)) {
+      merge.push(batch);
+      if (batch.length === 0) merge.finish();
+      const records = merge.take();
+      for (let at = 0; at < records.length; at += PIECE) {
+        if (!(await this.#client.room(PATIENCE_MS))) return;
+        this.#sendRecords(records.slice(at, at + PIECE));
+      }
+      if (ring().holds(this.#position)) return;
+    }
+  }
+
+  #sendRecords(records: readonly LogRecord[]): void {
+    const pieces: Uint8Array[] = [];
+    for (const record of records) {
+      const isRepeat = this.#seen.repeats(record.headers.ce_id);
+      if (record.offset < (this.#position.get(record.partition) ?? 0)) continue;
+      this.#position.set(record.partition, record.offset + 1);
+      if (isRepeat) continue;
+      const frame = new Frame(record, formatVector(this.#position));
+      if (this.#audience.wants(frame)) pieces.push(frame.bytes);
+    }
+    this.#send(pieces, records.length);
+  }
+
+  /** Sends the frames that the client wants, and moves its own position on. */
+  #sendFrames(frames: readonly Frame[]): void {
+    const pieces: Uint8Array[] = [];
+    for (const frame of frames) {
+      this.#position.set(frame.partition, frame.offset + 1);
+      if (this.#audience.wants(frame)) pieces.push(frame.at(this.#position));
+    }
+    this.#send(pieces, frames.length);
+  }
+
+  /** A client that is sent nothing for long is told where it stands: it would else begin anew should its stream end. */
+  #send(pieces: readonly Uint8Array[], count: number): void {
+    this.#unsent = pieces.length > 0 ? 0 : this.#unsent + count;
+    if (pieces.length > 0) this.#client.send(new Chunk(joinBytes(pieces)));
+    if (this.#unsent < LOOK_BACK) return;
+    this.#unsent = 0;
+    this.#client.send(new Chunk(encodePosition(formatVector(this.#position))));
   }
 }
 
-/** False when the position lies behind the end of the log: then it belongs to another log, such as one that was deleted. */
-async function reaches(log: EventLog, position: OffsetVector): Promise<boolean> {
-  const marks = await log.watermarks();
-  return covers(new Map(marks.map(({ partition, high }) => [partition, high])), position);
+function highs(marks: readonly Watermarks[]): OffsetVector {
+  return new Map(marks.map(({ partition, high }) => [partition, high]));
 }
 
-/** Tells the client to forget what it has; the newest events follow. */
-function reset(client: Client, ring: Ring): Map<number, number> {
-  const position = new Map(ring.before(RESET_EVENTS));
-  client.send(encodeNamed("reset", formatVector(position), JSON.stringify({ newest: RESET_EVENTS })));
-  return position;
-}
-
-/** Sends from the log itself until the ring holds what is still missing. */
-async function readFromLog(
-  client: Client,
-  position: Map<number, number>,
-  log: EventLog,
-  ring: () => Ring,
-): Promise<void> {
-  const seen = new SeenEvents();
-  for await (const batch of log.read(await lookBack(log, position), client.signal)) {
-    for (let at = 0; at < batch.length; at += PIECE) {
-      await client.room();
-      const fresh = batch.slice(at, at + PIECE).filter((record) => {
-        const isRepeat = seen.repeats(record.headers.ce_id);
-        const isNew = record.offset >= (position.get(record.partition) ?? 0);
-        if (isNew && isRepeat) position.set(record.partition, record.offset + 1);
-        return isNew && !isRepeat;
-      });
-      sendFrom(
-        client,
-        position,
-        fresh.map((record) => encodeFrame(record, "")),
-      );
-    }
-    if (ring().holds(position)) return;
-  }
+function lows(marks: readonly Watermarks[]): OffsetVector {
+  return new Map(marks.map(({ partition, low }) => [partition, low]));
 }
 
 /** Where to begin, so that an event is known whose repeat stands behind `position`. What is gone is an error all the same. */
-async function lookBack(log: EventLog, position: OffsetVector): Promise<OffsetVector> {
-  const marks = await log.watermarks();
+function lookBack(marks: readonly Watermarks[], position: OffsetVector): OffsetVector {
   return new Map(
     marks.map(({ partition, low }) => {
       const wanted = position.get(partition) ?? 0;
       return [partition, wanted < low ? wanted : Math.max(low, wanted - LOOK_BACK)];
     }),
   );
-}
-
-/** Sends the frames that the client may see, and moves the client's own position on. */
-function sendFrom(client: Client, position: Map<number, number>, frames: readonly Frame[]): void {
-  const chunks: Uint8Array[] = [];
-  for (const frame of frames) {
-    position.set(frame.partition, frame.offset + 1);
-    if (maySee(client.viewer, frame.tenantId)) chunks.push(frameAt(frame, position));
-  }
-  if (chunks.length > 0) client.send(joinChunks(chunks));
 }

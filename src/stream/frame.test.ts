@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { SseReader } from "../../test/support/sse.ts";
 import type { LogRecord } from "../log/log.ts";
-import { encodeFrame, encodePosition, encodePreamble } from "./frame.ts";
+import { encodePosition, encodePreamble, Frame } from "./frame.ts";
 
 const record = (value: string | null, headers: Record<string, string> = {}): LogRecord => ({
   topic: "aetherlink.events",
@@ -22,7 +22,7 @@ const readAll = async (...chunks: Uint8Array[]) => {
 
 test("a frame has the wire format of the design, the event's own JSON unchanged", () => {
   const value = '{"eventId":"1","eventType":"JobCreated","data":{"title":"Test Job"}}';
-  const { bytes } = encodeFrame(record(value, { ce_id: "1" }), "0:118,1:97,2:204");
+  const { bytes } = new Frame(record(value, { ce_id: "1" }), "0:118,1:97,2:204");
   expect(new TextDecoder().decode(bytes)).toBe(
     'id: 0:118,1:97,2:204\ndata: {"kind":"domain_event","topic":"aetherlink.events","partition":0,"offset":117,' +
       `"timestamp":1795418580563,"key":"k","value":${value},"headers":{"ce_id":"1"}}\n\n`,
@@ -40,7 +40,7 @@ test("whatever a record's value is, the frame is one event whose data is JSON wi
   );
   await fc.assert(
     fc.asyncProperty(values, async ({ text, meaning }) => {
-      const { events } = await readAll(encodeFrame(record(text), "0:1").bytes);
+      const { events } = await readAll(new Frame(record(text), "0:1").bytes);
       expect(events).toHaveLength(1);
       expect(JSON.parse(events[0]?.data ?? "").value).toEqual(meaning);
     }),

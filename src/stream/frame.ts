@@ -1,39 +1,69 @@
 import type { LogRecord } from "../log/log.ts";
 import { formatVector, type OffsetVector } from "../log/vector.ts";
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 /** One event as it goes to clients, encoded once. */
-export interface Frame {
+export class Frame {
   readonly partition: number;
   readonly offset: number;
   /** Milliseconds since 1970, from the log. */
   readonly timestamp: number;
-  /** CloudEvents id, when the record has one: what makes two records the same event. */
-  readonly eventId: string | undefined;
-  /** Tenant that it belongs to, when the record says so. */
+  /** The record's key: the id of the aggregate. */
+  readonly key: string | null;
+  /** Event type, when the record says it. */
+  readonly type: string | undefined;
+  /** Tenant that it belongs to, lower case, when the record says so. */
   readonly tenantId: string | undefined;
-  /** SSE id: the vector of next offsets behind this event. */
-  readonly id: string;
-  /** The `data:` line's JSON. */
-  readonly json: string;
   /** The whole SSE frame. */
   readonly bytes: Uint8Array;
-}
+  /** Where the event's own JSON stands in `json`. */
+  readonly #valueAt: number;
+  readonly #valueEnd: number;
+  #searchable: string | undefined;
 
-const encoder = new TextEncoder();
+  /** @param id vector of next offsets behind the event */
+  constructor(
+    record: LogRecord,
+    readonly id: string,
+  ) {
+    const { topic, partition, offset, timestamp, key, headers } = record;
+    const head = JSON.stringify({ kind: "domain_event", topic, partition, offset, timestamp, key });
+    const value = valueJson(record.value);
+    const json = `${head.slice(0, -1)},"value":${value},"headers":${JSON.stringify(headers)}}`;
+    this.partition = partition;
+    this.offset = offset;
+    this.timestamp = timestamp;
+    this.key = key;
+    this.type = headers.ce_type;
+    this.tenantId = headers.ce_tenantid?.toLowerCase();
+    this.bytes = encodeData(id, json);
+    this.#valueAt = head.length - 1 + ',"value":'.length;
+    this.#valueEnd = this.#valueAt + value.length;
+  }
 
-/** Encodes a record; `id` is the vector of next offsets behind it. */
-export function encodeFrame(record: LogRecord, id: string): Frame {
-  const json = frameJson(record);
-  return {
-    partition: record.partition,
-    offset: record.offset,
-    timestamp: record.timestamp,
-    eventId: record.headers.ce_id,
-    tenantId: record.headers.ce_tenantid?.toLowerCase(),
-    id,
-    json,
-    bytes: encodeData(id, json),
-  };
+  /** The `data:` line's JSON. Not kept beside the bytes, which are most of what the ring holds. */
+  get json(): string {
+    return decoder.decode(this.bytes.subarray("id: \ndata: ".length + this.id.length, -"\n\n".length));
+  }
+
+  /** The event's own JSON in lower case, kept until `rest`. */
+  get searchable(): string {
+    this.#searchable ??= this.json.slice(this.#valueAt, this.#valueEnd).toLowerCase();
+    return this.#searchable;
+  }
+
+  /** Lets go of what was only kept while filters looked at it. */
+  rest(): void {
+    this.#searchable = undefined;
+  }
+
+  /** The frame for a client at `position` (this event included): the shared bytes, unless the client's own vector differs. */
+  at(position: OffsetVector): Uint8Array {
+    const id = formatVector(position);
+    return id === this.id ? this.bytes : encodeData(id, this.json);
+  }
 }
 
 /**
@@ -50,8 +80,8 @@ export function encodeNamed(event: "heartbeat" | "reset", id: string | undefined
 }
 
 /** What a stream begins with: the pause before a reconnect, and bytes that make Bun send the response's headers. */
-export function encodePreamble(retryMs: number): Uint8Array {
-  return encoder.encode(`retry: ${retryMs}\n: aetherlink\n\n`);
+export function encodePreamble(retryMs: number, comment = "aetherlink"): Uint8Array {
+  return encoder.encode(`retry: ${retryMs}\n: ${comment}\n\n`);
 }
 
 /**
@@ -62,23 +92,16 @@ export function encodePosition(id: string): Uint8Array {
   return encoder.encode(`id: ${id}\n\n`);
 }
 
-/** The frame for a client at `position` (this event included): the shared bytes, unless the client's own vector differs. */
-export function frameAt(frame: Frame, position: OffsetVector): Uint8Array {
-  const id = formatVector(position);
-  return id === frame.id ? frame.bytes : encodeData(id, frame.json);
+/** A sign of life that dispatches nothing; with an id as `encodePosition`. */
+export function encodeBeat(id: string | undefined): Uint8Array {
+  return encoder.encode(`: heartbeat\n${id === undefined ? "" : `id: ${id}\n`}\n`);
 }
 
-/** Several chunks as one. */
-export function joinChunks(chunks: readonly Uint8Array[]): Uint8Array {
-  return chunks.length === 1 && chunks[0] !== undefined
-    ? chunks[0]
-    : new Uint8Array(Bun.concatArrayBuffers([...chunks]));
-}
-
-function frameJson(record: LogRecord): string {
-  const { topic, partition, offset, timestamp, key, headers } = record;
-  const head = JSON.stringify({ kind: "domain_event", topic, partition, offset, timestamp, key });
-  return `${head.slice(0, -1)},"value":${valueJson(record.value)},"headers":${JSON.stringify(headers)}}`;
+/** Several pieces as one. */
+export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+  return pieces.length === 1 && pieces[0] !== undefined
+    ? pieces[0]
+    : new Uint8Array(Bun.concatArrayBuffers([...pieces]));
 }
 
 /** Our own events are JSON on one line and pass through as they are. What others wrote is made so, or shown as text. */

@@ -1,12 +1,19 @@
 import { type EventLog, type LogRecord, OffsetOutOfRangeError } from "../log/log.ts";
-import { covers, formatVector, type OffsetVector } from "../log/vector.ts";
+import { covers, formatVector } from "../log/vector.ts";
 import type { Logger } from "../metrics/logger.ts";
-import { catchUp } from "./catch-up.ts";
-import { Client, EVERYTHING, maySee, type Viewer } from "./client.ts";
-import { encodeFrame, encodeNamed, encodePosition, encodePreamble, type Frame, frameAt, joinChunks } from "./frame.ts";
+import { type Audience, Audiences } from "./audience.ts";
+import { CatchUp } from "./catch-up.ts";
+import { Chunk } from "./chunk.ts";
+import { Client } from "./client.ts";
+import { type Filter, NO_FILTER } from "./filter.ts";
+import { encodePosition, encodePreamble, Frame } from "./frame.ts";
+import { Heart, type Heartbeat } from "./heart.ts";
 import { mergeByTime } from "./merge.ts";
 import { Ring } from "./ring.ts";
 import { LOOK_BACK, SeenEvents } from "./seen.ts";
+import { Slots } from "./slots.ts";
+import { LIVE, type Start } from "./start.ts";
+import { EVERYTHING, maySee, type Viewer } from "./viewer.ts";
 
 export interface HubOptions {
   readonly log: EventLog;
@@ -16,13 +23,36 @@ export interface HubOptions {
   readonly heartbeatMs: number;
   /** Bytes that may wait for one client. */
   readonly bufferBytes: number;
+  /** Streams that may be open at once. Default: any number. */
+  readonly maxClients?: number;
+  /** Milliseconds after which a stream ends, at a random point in the last fifth. Default 0: never. */
+  readonly maxAgeMs?: number;
   /** Milliseconds after which a client whose stream broke should come back. Default 1,000. */
   readonly retryMs?: number;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** From 0 to 1, as Math.random. */
+  readonly random?: () => number;
+}
+
+/** What a client asks for. */
+export interface StreamOptions {
+  readonly viewer?: Viewer;
+  readonly filter?: Filter;
+  readonly heartbeat?: Heartbeat;
+  /** The client takes gzip. */
+  readonly gzip?: boolean;
+  /** Called once when the stream has ended. */
+  readonly ended?: () => void;
 }
 
 const RETRY_MS = 1_000;
 /** Pause before the log is read again after it failed. */
 const REREAD_MS = 500;
+/** Clients that may read the log at once; with Kafka each has a consumer of its own. */
+const LOG_READERS = 4;
+/** The longest time that a timer takes; a longer one would fire at once. */
+const MAX_TIMER_MS = 2_147_483_647;
 
 /** What a page shows when it is opened. */
 export interface HubSnapshot {
@@ -33,22 +63,56 @@ export interface HubSnapshot {
   readonly lastEventId: string;
 }
 
+/** An open stream, as the hub sees it. */
+interface Member {
+  readonly client: Client;
+  readonly audience: Audience;
+  readonly heartbeat: Heartbeat;
+  /**
+   * Set while the client has seen more of some partition than this process (it comes from a replica that was ahead):
+   * what it has seen is held back until we have passed it.
+   */
+  ahead: Map<number, number> | undefined;
+  /** Ends what reads the log for the client; only while it catches up. */
+  stopReading: (() => void) | undefined;
+}
+
 /** Reads the log once, encodes each event once, and hands the same bytes to all clients. */
 export class Hub {
   readonly #options: HubOptions;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** From 0 to 1. */
+  readonly random: () => number;
   #ring = new Ring(0, new Map());
   #seen = new SeenEvents();
   /** Next offset of each partition to read: before the ring's head only at the very beginning. */
   #position = new Map<number, number>();
-  readonly #live = new Set<Client>();
-  readonly #clients = new Set<Client>();
+  /** In the ring, but not handed out yet. */
+  #due: Frame[] = [];
+  /** Set while something was handed out in this turn of the event loop. */
+  #turn: ReturnType<typeof setImmediate> | undefined;
+  readonly #members = new Map<Client, Member>();
+  readonly #audiences = new Audiences();
+  readonly #ahead = new Set<Member>();
+  readonly #readers = new Slots(LOG_READERS);
+  readonly #heart: Heart<Member>;
   #stop = new AbortController();
   #done: Promise<void> | undefined;
   #caughtUp = Promise.withResolvers<void>();
-  #heartbeat: Timer | undefined;
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.now = options.now ?? Date.now;
+    this.random = options.random ?? Math.random;
+    this.#heart = new Heart<Member>(options.heartbeatMs, {
+      now: this.now,
+      position: () => {
+        this.#flush();
+        return formatVector(this.#ring.head);
+      },
+      isLive: ({ audience, client }) => audience.live.has(client),
+    });
   }
 
   /** Starts to read in the background, from the log's tail; survives a log that is away. */
@@ -56,7 +120,7 @@ export class Hub {
     if (this.#done !== undefined) return;
     this.#stop = new AbortController();
     this.#done = this.#run();
-    this.#heartbeat = setInterval(() => this.#beat(), this.#options.heartbeatMs);
+    this.#heart.start();
   }
 
   /** Resolves when the ring holds the newest events. Streams that are opened before begin then. */
@@ -69,7 +133,7 @@ export class Hub {
 
   /** Ends all streams and stops reading. Safe twice. */
   async stop(): Promise<void> {
-    clearInterval(this.#heartbeat);
+    this.#heart.stop();
     this.#stop.abort();
     this.closeClients();
     await this.#done;
@@ -78,12 +142,17 @@ export class Hub {
 
   /** Ends all open streams; their clients come back by themselves, to whoever serves them then. */
   closeClients(): void {
-    for (const client of this.#clients) client.close();
+    for (const client of [...this.#members.keys()]) client.close();
   }
 
   /** Streams that are open. */
   get clientCount(): number {
-    return this.#clients.size;
+    return this.#members.size;
+  }
+
+  /** True when no more streams may be opened. */
+  get isFull(): boolean {
+    return this.#members.size >= (this.#options.maxClients ?? Number.POSITIVE_INFINITY);
   }
 
   /** The newest `count` events that the viewer may see, and where they end. */
@@ -92,53 +161,81 @@ export class Hub {
     return { topic: this.#options.log.topic, events, lastEventId: formatVector(this.#ring.head) };
   }
 
-  /**
-   * Opens a stream.
-   * @param position where the client stopped: it is sent all that came since; undefined: only what comes from now on;
-   *   "unknown": its id means nothing to us, so it is sent a reset and the newest events
-   * @param viewer what it may see
-   */
-  open(position: OffsetVector | "unknown" | undefined, viewer: Viewer = EVERYTHING): Client {
-    const client = new Client(this.#options.bufferBytes, viewer);
-    this.#clients.add(client);
-    client.signal.addEventListener("abort", () => {
-      this.#clients.delete(client);
-      this.#live.delete(client);
-    });
-    client.send(encodePreamble(this.#options.retryMs ?? RETRY_MS));
-    if (this.isCaughtUp) this.#begin(client, position);
-    else void this.caughtUp.then(() => this.#begin(client, position));
+  /** Opens a stream, even when the hub is full. */
+  open(start: Start = LIVE, options: StreamOptions = {}): Client {
+    const { viewer = EVERYTHING, filter = NO_FILTER, heartbeat = "comment", gzip = false, ended } = options;
+    const { bufferBytes, retryMs = RETRY_MS } = this.#options;
+    const audience = this.#audiences.join(viewer, filter);
+    const client: Client = new Client({ bufferBytes, gzip, ended: () => leave() });
+    const member: Member = { client, audience, heartbeat, ahead: undefined, stopReading: undefined };
+    this.#members.set(client, member);
+    const stopBeating = this.#heart.add(member);
+    const lifetime = this.#endInTime(client, viewer);
+    const leave = () => {
+      clearTimeout(lifetime);
+      stopBeating();
+      member.stopReading?.();
+      this.#members.delete(client);
+      this.#ahead.delete(member);
+      this.#audiences.leave(audience, client);
+      ended?.();
+    };
+    client.send(new Chunk(encodePreamble(retryMs)));
+    if (this.isCaughtUp) this.#begin(member, start);
+    else void this.caughtUp.then(() => this.#begin(member, start));
     return client;
   }
 
-  /** From here on the client is sent events, in this very turn of the event loop if it only wants new ones. */
-  #begin(client: Client, position: OffsetVector | "unknown" | undefined): void {
-    if (client.signal.aborted) return;
-    if (position !== undefined) {
-      void this.#resume(client, position);
-      return;
-    }
-    client.send(encodePosition(formatVector(this.#ring.head)));
-    this.#live.add(client);
+  /**
+   * Ends the stream when the viewer's permission does, or when it is old, whichever is first: the client comes back with a
+   * new permission, or to a process that has less to do. At random, so that those who came together do not come back together.
+   */
+  #endInTime(client: Client, { until }: Viewer): Timer | undefined {
+    const { maxAgeMs = 0 } = this.#options;
+    const age = maxAgeMs === 0 ? Number.POSITIVE_INFINITY : maxAgeMs * (0.8 + 0.2 * this.random());
+    const permitted = until === undefined ? Number.POSITIVE_INFINITY : Math.max(0, until.getTime() - this.now());
+    const ms = Math.min(age, permitted);
+    return ms === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => client.close(), Math.min(ms, MAX_TIMER_MS));
   }
 
-  async #resume(client: Client, position: OffsetVector | "unknown"): Promise<void> {
+  /** From here on the client is sent events, in this very turn of the event loop if it only wants new ones. */
+  #begin(member: Member, start: Start): void {
+    if (member.client.isEnded) return;
+    if (start.kind === "live") {
+      member.client.send(new Chunk(encodePosition(formatVector(this.#ring.head))));
+      this.#join(member, undefined);
+    } else void this.#catchUp(member, start);
+  }
+
+  async #catchUp(member: Member, start: Start): Promise<void> {
+    const { client, audience } = member;
+    const { log, logger } = this.#options;
+    const sources = { log, ring: () => this.#ring, readers: this.#readers };
+    // The log's reader is to end with the client and with the hub.
+    const abort = new AbortController();
+    member.stopReading = () => abort.abort();
     try {
-      await catchUp(
-        client,
-        position,
-        this.#options.log,
-        () => this.#ring,
-        (behind) => {
-          client.ahead = behind;
-          this.#live.add(client);
-        },
-      );
+      await new CatchUp(client, audience, sources, abort.signal).run(start, (ahead) => this.#join(member, ahead));
     } catch (error) {
-      if (client.signal.aborted) return;
-      this.#options.logger.warn({ err: error }, "a stream could not be resumed; its client will try again");
+      if (client.isEnded) return;
+      logger.warn({ err: error }, "a stream could not be resumed; its client will try again");
       client.close();
+    } finally {
+      member.stopReading = undefined;
     }
+  }
+
+  /** The client has all that the ring has. */
+  #join(member: Member, ahead: Map<number, number> | undefined): void {
+    this.#flush();
+    member.ahead = ahead;
+    if (ahead !== undefined) {
+      this.#ahead.add(member);
+      return;
+    }
+    member.audience.live.add(member.client);
+    // Says that the past is over.
+    if (member.heartbeat === "event") this.#heart.beat(member);
   }
 
   async #run(): Promise<void> {
@@ -167,7 +264,7 @@ export class Hub {
     const from = new Map(this.#position);
     for await (const batch of this.#options.log.read(from, this.#stop.signal, { notePosition: true })) {
       if (backlog === undefined) this.#publish(batch);
-      else if (batch.length > 0) backlog.push(...batch);
+      else if (batch.length > 0) backlog.push(...batch.filter((record) => !this.#isBeforeRing(record)));
       else {
         this.#publish(mergeByTime(backlog));
         backlog = undefined;
@@ -189,46 +286,58 @@ export class Hub {
     clearTimeout(timer);
   }
 
-  /** All that is due goes out as one chunk. What arrives meanwhile waits in the log and is the next chunk. */
+  /** Goes out at once when nothing did in this turn of the event loop, else with all that is due in the next. */
   #publish(records: readonly LogRecord[]): void {
-    const frames = records.flatMap((record) => this.#admit(record) ?? []);
-    if (frames.length === 0) return;
-    const chunk = joinChunks(frames.map((frame) => frame.bytes));
-    for (const client of this.#live) {
-      if (client.ahead !== undefined) this.#sendUnseen(client, client.ahead, frames);
-      else if (client.viewer.tenants === "all") client.send(chunk);
-      else sendVisible(client, frames);
+    for (const record of records) {
+      const frame = this.#admit(record);
+      if (frame !== undefined) this.#due.push(frame);
     }
+    if (this.#turn === undefined) this.#flush();
   }
 
-  /** Takes a record into the ring; undefined when it repeats an event, or was read only to know it. */
-  #admit(record: LogRecord): Frame | undefined {
+  /** Hands out what is due. Before a client is counted as one that has all that the ring has, for it was not due to it. */
+  #flush(): void {
+    if (this.#due.length === 0) return;
+    const frames = this.#due;
+    this.#due = [];
+    this.#audiences.deliver(frames);
+    for (const member of this.#ahead) this.#sendUnseen(member, frames);
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#flush();
+    });
+  }
+
+  /** True for a record that is read only to know its event, should it be repeated; it is let go of at once. */
+  #isBeforeRing(record: LogRecord): boolean {
+    if (record.offset >= (this.#ring.head.get(record.partition) ?? 0)) return false;
     this.#position.set(record.partition, record.offset + 1);
-    const isRepeat = this.#seen.repeats(record.headers.ce_id);
-    if (record.offset < (this.#ring.head.get(record.partition) ?? 0)) return undefined;
+    this.#seen.repeats(record.headers.ce_id);
+    return true;
+  }
+
+  /** Takes a record into the ring; undefined when it repeats an event. */
+  #admit(record: LogRecord): Frame | undefined {
+    if (this.#isBeforeRing(record)) return undefined;
+    this.#position.set(record.partition, record.offset + 1);
     this.#ring.advance(record.partition, record.offset);
-    if (isRepeat) return undefined;
-    const frame = encodeFrame(record, formatVector(this.#ring.head));
+    if (this.#seen.repeats(record.headers.ce_id)) return undefined;
+    const frame = new Frame(record, formatVector(this.#ring.head));
     this.#ring.push(frame);
     return frame;
   }
 
-  #sendUnseen(client: Client, ahead: Map<number, number>, frames: readonly Frame[]): void {
+  #sendUnseen(member: Member, frames: readonly Frame[]): void {
+    const { ahead, audience, client } = member;
+    if (ahead === undefined) return;
     for (const frame of frames) {
       if (frame.offset < (ahead.get(frame.partition) ?? 0)) continue;
       ahead.set(frame.partition, frame.offset + 1);
-      if (maySee(client.viewer, frame.tenantId)) client.send(frameAt(frame, ahead));
+      if (audience.wants(frame)) client.send(new Chunk(frame.at(ahead)));
     }
-    if (covers(this.#ring.head, ahead)) client.ahead = undefined;
-  }
-
-  #beat(): void {
-    const bytes = encodeNamed("heartbeat", undefined, JSON.stringify({ time: new Date().toISOString() }));
-    for (const client of this.#clients) client.send(bytes);
-    // Who is sent few of the events would else resume from far behind.
-    const position = encodePosition(formatVector(this.#ring.head));
-    for (const client of this.#live)
-      if (client.viewer.tenants !== "all" && client.ahead === undefined) client.send(position);
+    if (client.isEnded || !covers(this.#ring.head, ahead)) return;
+    this.#ahead.delete(member);
+    this.#join(member, undefined);
   }
 
   async #beginAtTail(): Promise<void> {
@@ -239,10 +348,4 @@ export class Hub {
     this.#position = from(this.#options.ring + LOOK_BACK);
     this.#ring = new Ring(this.#options.ring, from(this.#options.ring));
   }
-}
-
-/** Of frames that are due, those that the client may see. */
-function sendVisible(client: Client, frames: readonly Frame[]): void {
-  const visible = frames.filter((frame) => maySee(client.viewer, frame.tenantId));
-  if (visible.length > 0) client.send(joinChunks(visible.map((frame) => frame.bytes)));
 }

@@ -37,7 +37,6 @@ export class Ring {
   }
 
   /** True when every event behind `position` is in the ring. */
-
   holds(position: OffsetVector): boolean {
     for (const [partition, offset] of this.#base) if ((position.get(partition) ?? 0) < offset) return false;
     return true;
@@ -63,10 +62,13 @@ export class Ring {
     return found.reverse();
   }
 
-  /** Where a reader must stand to be sent the newest `count` frames. */
-  before(count: number): OffsetVector {
+  /** Where a reader must stand to be sent the newest `count` frames that are wanted. */
+  before(count: number, wanted: (frame: Frame) => boolean): OffsetVector {
+    const [first] = this.newest(count, wanted);
+    if (first === undefined) return new Map(this.#head);
     const position = new Map(this.#base);
-    for (const frame of this.#frames.slice(0, Math.max(0, this.#frames.length - count))) {
+    for (const frame of this.#frames) {
+      if (frame === first) break;
       position.set(frame.partition, frame.offset + 1);
     }
     return position;

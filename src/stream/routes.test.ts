@@ -4,9 +4,9 @@ import pino from "pino";
 import { SseReader } from "../../test/support/sse.ts";
 import type { AppEnv } from "../http/env.ts";
 import { MemoryLog } from "../log/memory.ts";
-import { EVERYTHING } from "./client.ts";
 import { Hub } from "./hub.ts";
 import { streamRoutes } from "./routes.ts";
+import { EVERYTHING } from "./viewer.ts";
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {

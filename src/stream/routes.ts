@@ -1,54 +1,57 @@
 import { type Context, Hono } from "hono";
-import { AppError } from "../errors.ts";
+import { accepts } from "hono/accepts";
 import type { AppEnv } from "../http/env.ts";
-import { type OffsetVector, parseVector } from "../log/vector.ts";
-import type { Client, Viewer } from "./client.ts";
+import { encodePreamble } from "./frame.ts";
 import type { Hub } from "./hub.ts";
+import { readStreamRequest } from "./request.ts";
+import type { Viewer } from "./viewer.ts";
 
 /** Seconds that an ended stream's client gets to take what is still queued for it. */
 const FAREWELL_S = 10;
-/** The longest time that a timer takes; a longer one would fire at once. */
-const MAX_TIMER_MS = 2_147_483_647;
+/** Milliseconds after which a client that finds no place comes back: from one to three times as many. */
+const FULL_RETRY_MS = 5_000;
+
+const HEADERS = {
+  "Content-Type": "text/event-stream",
+  // Proxies that transform collect frames to do so.
+  "Cache-Control": "no-store, no-transform",
+  // nginx would collect frames into its buffer otherwise.
+  "X-Accel-Buffering": "no",
+  Vary: "Accept-Encoding",
+};
 
 /**
- * `GET /crm-events`: every event as a Server-Sent Event, resumed by `Last-Event-ID` (header, or `lastEventId` query).
+ * `GET /crm-events`: every event as a Server-Sent Event, filtered, from a point in the past, or resumed by `Last-Event-ID`
+ * (header, or `lastEventId` query). What may be asked for is in `request.ts`.
  * @param viewerOf what the caller may see: it is sent nothing else, and its stream ends with its permission
  */
 export function streamRoutes<Env extends AppEnv>(hub: Hub, viewerOf: (c: Context<Env>) => Viewer) {
   return new Hono<Env>().get("/crm-events", (c) => {
-    const headers = {
-      "Content-Type": "text/event-stream",
-      "Cache-Control": "no-store",
-      // nginx would collect frames into its buffer otherwise.
-      "X-Accel-Buffering": "no",
-    };
-    if (c.req.method === "HEAD") return c.body(null, 200, headers);
-    const position = readPosition(c.req.header("last-event-id"), c.req.query("lastEventId"));
+    const request = readStreamRequest(c.req.queries(), c.req.header("last-event-id"), hub.now());
+    if (c.req.method === "HEAD") return c.body(null, 200, HEADERS);
+    if (hub.isFull) return c.body(tryLater(hub), 200, HEADERS);
+    const gzip = takesGzip(c);
     // Bun ends a connection that was silent for its idle time-out; a stream at rest is silent between heartbeats.
     const { server } = c.env;
-    const request = c.req.raw;
-    server.timeout(request, 0);
-    const viewer = viewerOf(c);
-    const client = hub.open(position, viewer);
-    endWith(client, viewer);
-    // Of a client that was cut off Bun would keep the connection, and what is queued on it, for as long as it does not read.
-    client.signal.addEventListener("abort", () => server.timeout(request, FAREWELL_S));
-    return c.body(client.body, 200, headers);
+    const { raw } = c.req;
+    server.timeout(raw, 0);
+    const client = hub.open(request.start, {
+      ...request,
+      viewer: viewerOf(c),
+      gzip,
+      // Of a client that was cut off Bun would keep the connection, and what is queued on it, for as long as it does not read.
+      ended: () => server.timeout(raw, FAREWELL_S),
+    });
+    return c.body(client.body, 200, gzip ? { ...HEADERS, "Content-Encoding": "gzip" } : HEADERS);
   });
 }
 
-/** Ends the stream when the viewer's permission does; the client comes back with a new one or is refused. */
-function endWith(client: Client, { until }: Viewer): void {
-  if (until === undefined) return;
-  const timer = setTimeout(() => client.close(), Math.min(Math.max(0, until.getTime() - Date.now()), MAX_TIMER_MS));
-  client.signal.addEventListener("abort", () => clearTimeout(timer));
+/** An EventSource gives up for good on a 503; told when, it comes back after a stream that ended. */
+function tryLater(hub: Hub): ArrayBuffer {
+  const retryMs = Math.round(FULL_RETRY_MS * (1 + 2 * hub.random()));
+  return encodePreamble(retryMs, "as many streams are open here as there may be; please come back").slice().buffer;
 }
 
-/** The header counts first: a browser that reconnects sends it, and the query is still that of the first connect. */
-function readPosition(header: string | undefined, query: string | undefined): OffsetVector | "unknown" | undefined {
-  const text = header || query;
-  if (!text) return undefined;
-  // An id that we never wrote cannot be resumed from; an EventSource would give up for good on an error status.
-  if (text.length > 10_000) throw new AppError("malformed-request", "Last-Event-ID is too long");
-  return parseVector(text) ?? "unknown";
+function takesGzip<Env extends AppEnv>(c: Context<Env>): boolean {
+  return accepts(c, { header: "Accept-Encoding", supports: ["gzip", "identity"], default: "identity" }) === "gzip";
 }
