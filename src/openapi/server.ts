@@ -1,5 +1,6 @@
 import { problems, SIGNED_IN } from "./components.ts";
 import type { Json } from "./schema.ts";
+import { STREAM_ANSWER, streamParameters } from "./stream.ts";
 
 const json = (description: string, properties: Json = {}): Json => ({
   description,
@@ -101,18 +102,10 @@ export function serverPaths(): Record<string, Json> {
           "streamEvents",
           "Every event as a Server-Sent Event",
           {
-            200: words("A stream that does not end. Named events: heartbeat, reset.", "text/event-stream"),
+            200: words(STREAM_ANSWER, "text/event-stream"),
             ...problems(400),
           },
-          [
-            {
-              name: "Last-Event-ID",
-              in: "header",
-              description: "Resumes behind this event, without gap or repeat.",
-              schema: { type: "string" },
-            },
-            query("lastEventId", "The same, for who cannot send headers."),
-          ],
+          streamParameters,
         ),
       ),
     },
