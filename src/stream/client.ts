@@ -18,8 +18,8 @@ const PIECE_BYTES = 65_536;
 const STALL_MS = 60_000;
 
 /**
- * One open stream: a queue of bytes with a bound. The stream's own queue holds one piece, ours the rest: Bun's
- * ByteLengthQueuingStrategy costs 7 KB a client, and shared chunks wait here without being copied.
+ * One open stream: a queue of bytes with a bound. What the connection does not take at once waits here, as the shared
+ * chunks that it is. Written to a "direct" stream of Bun's, an event costs a third less time than enqueued to a usual one.
  */
 export class Client {
   /** The response body. */
@@ -32,8 +32,11 @@ export class Client {
   readonly #bufferBytes: number;
   readonly #ended: ((client: Client) => void) | undefined;
   readonly #gzip: GzipEnvelope | undefined;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #waiting: Uint8Array[] | undefined;
+  /** Undefined until the response's body is asked for. */
+  #controller: ReadableStreamDirectController | undefined;
+  /** True while the connection takes nothing. */
+  #isBlocked = true;
+  #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #room: PromiseWithResolvers<void> | undefined;
 
@@ -41,13 +44,13 @@ export class Client {
     this.#bufferBytes = bufferBytes;
     this.#ended = ended;
     this.#gzip = gzip ? new GzipEnvelope() : undefined;
-    this.body = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      pull: () => this.#pull(),
+    const source: Bun.DirectUnderlyingSource<Uint8Array> = {
+      type: "direct",
+      pull: (controller) => this.#start(controller),
       cancel: () => this.#end(),
-    });
+    };
+    // @ts-expect-error TypeScript's own types of streams, which go before Bun's, do not know direct ones.
+    this.body = new ReadableStream<Uint8Array>(source);
     if (gzip) this.#enqueue(GzipEnvelope.head);
   }
 
@@ -64,79 +67,95 @@ export class Client {
    * @returns true when there is room
    */
   async room(patienceMs = Number.POSITIVE_INFINITY, stallMs = STALL_MS): Promise<boolean> {
+    const isPatient = patienceMs >= stallMs;
     while (!this.isEnded && this.#waitingBytes >= ROOM_BYTES) {
       const room = Promise.withResolvers<void>();
       this.#room = room;
-      const isImpatient = patienceMs < stallMs;
-      const timer = setTimeout(
-        () => {
-          if (!isImpatient) this.close();
-          room.resolve();
-        },
-        Math.min(patienceMs, stallMs),
-      );
+      const before = this.#waitingBytes;
+      const timer = setTimeout(() => room.resolve(), Math.min(patienceMs, stallMs));
       await room.promise;
       clearTimeout(timer);
-      if (isImpatient) break;
+      if (this.#waitingBytes < ROOM_BYTES) break;
+      if (!isPatient) return false;
+      if (this.#waitingBytes >= before) this.#cutOff();
     }
-    return !this.isEnded && this.#waitingBytes < ROOM_BYTES;
+    return !this.isEnded;
   }
 
   /** Ends the stream behind what is queued. Safe twice. */
   close(): void {
     if (this.isEnded) return;
-    const rest = [...(this.#waiting ?? []), ...(this.#gzip === undefined ? [] : [this.#gzip.tail()])];
+    if (this.#gzip !== undefined) this.#keep(this.#gzip.tail());
     this.#end();
-    try {
-      if (rest.length > 0) this.#controller?.enqueue(joinBytes(rest));
-      this.#controller?.close();
-    } catch {
-      // Gone without a word.
-    }
+    this.#finish();
+  }
+
+  #start(controller: ReadableStreamDirectController): void {
+    if (this.#controller !== undefined) return;
+    this.#controller = controller;
+    if (this.isEnded) this.#finish();
+    else this.#drain();
   }
 
   #enqueue(bytes: Uint8Array): void {
-    if (this.#waiting === undefined && (this.#controller?.desiredSize ?? 0) > 0) {
-      try {
-        this.#controller?.enqueue(bytes);
-      } catch {
-        // Gone without a word; one client's end must not keep the others from their events.
-        this.#end();
-      }
-      return;
-    }
-    this.#waiting ??= [];
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.byteLength;
+    if (this.#isBlocked) this.#keep(bytes);
+    else this.#write(bytes);
     if (this.#waitingBytes >= this.#bufferBytes) this.#cutOff();
   }
 
-  /** What waits goes on as one piece, unless it is much: joined bytes are a copy. */
-  #pull(): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    let count = 0;
-    let bytes = 0;
-    while (count < waiting.length && bytes < PIECE_BYTES) bytes += waiting[count++]?.byteLength ?? 0;
-    const piece = waiting.splice(0, count);
-    this.#waitingBytes -= bytes;
-    if (waiting.length === 0) this.#waiting = undefined;
-    this.#controller?.enqueue(joinBytes(piece));
+  #keep(bytes: Uint8Array): void {
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.byteLength;
+  }
+
+  #write(bytes: Uint8Array): void {
+    const taken = this.#controller?.write(bytes);
+    void this.#controller?.flush();
+    // Gone without a word.
+    if (taken === 0) this.#end();
+    else if (typeof taken === "object") {
+      this.#isBlocked = true;
+      taken.then(
+        () => this.#drain(),
+        () => this.#end(),
+      );
+    }
+  }
+
+  /** The connection takes bytes again. What waits goes on in pieces, for joined bytes are a copy. */
+  #drain(): void {
+    this.#isBlocked = false;
+    while (!this.#isBlocked && this.#waiting.length > 0) {
+      let count = 0;
+      let bytes = 0;
+      while (count < this.#waiting.length && bytes < PIECE_BYTES) bytes += this.#waiting[count++]?.byteLength ?? 0;
+      this.#waitingBytes -= bytes;
+      this.#write(joinBytes(this.#waiting.splice(0, count)));
+    }
     if (this.#waitingBytes < ROOM_BYTES) this.#room?.resolve();
   }
 
   /** What waits is let go of: the client will ask for it again. */
   #cutOff(): void {
+    if (this.isEnded) return;
     this.isCutOff = true;
+    this.#waiting = [];
     this.#end();
-    this.#controller?.close();
+    this.#finish();
+  }
+
+  /** Hands over the rest and the end, unless nobody has asked for the body yet. */
+  #finish(): void {
+    const controller = this.#controller;
+    if (controller === undefined) return;
+    const rest = this.#waiting.splice(0);
+    if (rest.length > 0) void controller.write(joinBytes(rest));
+    void controller.end();
   }
 
   #end(): void {
     if (this.isEnded) return;
     this.isEnded = true;
-    this.#waiting = undefined;
-    this.#waitingBytes = 0;
     this.#room?.resolve();
     this.#ended?.(this);
   }
