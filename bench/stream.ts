@@ -97,7 +97,7 @@ async function fanOut(): Promise<void> {
 
 async function quiet(): Promise<void> {
   const world = new World("ours");
-  await world.open(CLIENTS, 1);
+  await world.open(CLIENTS, 5);
   const calm = await world.run(50);
   note("50 events/s × 1,000 clients, publish → client", show(calm), "p99 < 14 ms");
   const before = await world.run(200);

@@ -12,6 +12,8 @@ export interface SseEvent {
 export class SseReader {
   /** Every event dispatched so far. */
   readonly events: SseEvent[] = [];
+  /** Every comment so far. */
+  readonly comments: string[] = [];
   /** The id that a reconnect would send. */
   lastEventId = "";
   /** Milliseconds of the last `retry:`. */
@@ -21,6 +23,11 @@ export class SseReader {
 
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #text = "";
+  /** The line before ended with a CR: an LF now belongs to it. */
+  #sawReturn = false;
+  #type = "";
+  #data: string[] = [];
+  #id = "";
   #change = Promise.withResolvers<void>();
 
   constructor(body: ReadableStream<Uint8Array>) {
@@ -69,22 +76,43 @@ export class SseReader {
   }
 
   #parse(): void {
-    const blocks = this.#text.split(/\r\n\r\n|\n\n|\r\r/);
-    this.#text = blocks.pop() ?? "";
-    for (const block of blocks) this.#dispatch(block);
+    // The decoder took a byte order mark away already.
+    for (;;) {
+      if (this.#sawReturn && this.#text !== "") {
+        this.#sawReturn = false;
+        if (this.#text.startsWith("\n")) this.#text = this.#text.slice(1);
+      }
+      const end = this.#text.search(/[\r\n]/);
+      if (end < 0) return;
+      const line = this.#text.slice(0, end);
+      this.#sawReturn = this.#text[end] === "\r";
+      this.#text = this.#text.slice(end + 1);
+      this.#take(line);
+    }
   }
 
-  #dispatch(block: string): void {
-    let type = "message";
-    const data: string[] = [];
-    for (const line of block.split(/\r\n|\n|\r/)) {
-      const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/.exec(line) ?? [];
-      if (field === "event") type = value;
-      else if (field === "data") data.push(value);
-      else if (field === "id") this.lastEventId = value;
-      else if (field === "retry") this.retryMs = Number(value);
+  #take(line: string): void {
+    if (line === "") {
+      this.#dispatch();
+      return;
     }
-    if (data.length > 0) this.events.push({ type, data: data.join("\n"), id: this.lastEventId });
+    const colon = line.indexOf(":");
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    if (field === "event") this.#type = value;
+    else if (field === "data") this.#data.push(value);
+    else if (field === "id" && !value.includes("\0")) this.#id = value;
+    else if (field === "retry" && /^\d+$/.test(value)) this.retryMs = Number(value);
+    else if (colon === 0) this.comments.push(line.slice(1).trim());
+  }
+
+  #dispatch(): void {
+    this.lastEventId = this.#id;
+    if (this.#data.length > 0) {
+      this.events.push({ type: this.#type || "message", data: this.#data.join("\n"), id: this.lastEventId });
+    }
+    this.#type = "";
+    this.#data = [];
   }
 
   #changed(): void {
