@@ -4,6 +4,8 @@ import { joinBytes } from "./frame.ts";
 export interface ClientOptions {
   /** Bytes that may wait for the client; one that is further behind is cut off. */
   readonly bufferBytes: number;
+  /** Milliseconds after which a client that takes nothing of the past it asked for is given up. */
+  readonly stallMs: number;
   /** The client takes gzip. */
   readonly gzip?: boolean;
   /** Called once when the stream ends, for whatever reason. */
@@ -14,8 +16,6 @@ export interface ClientOptions {
 const ROOM_BYTES = 65_536;
 /** Bytes that are handed on as one piece, at least. */
 const PIECE_BYTES = 65_536;
-/** Milliseconds after which a client that takes nothing of what it asked for is given up. */
-const STALL_MS = 60_000;
 
 /**
  * One open stream: a queue of bytes with a bound. What the connection does not take at once waits here, as the shared
@@ -30,6 +30,7 @@ export class Client {
   isCutOff = false;
 
   readonly #bufferBytes: number;
+  readonly #stallMs: number;
   readonly #ended: ((client: Client) => void) | undefined;
   readonly #gzip: GzipEnvelope | undefined;
   /** Undefined until the response's body is asked for. */
@@ -40,8 +41,9 @@ export class Client {
   #waitingBytes = 0;
   #room: PromiseWithResolvers<void> | undefined;
 
-  constructor({ bufferBytes, gzip = false, ended }: ClientOptions) {
+  constructor({ bufferBytes, stallMs, gzip = false, ended }: ClientOptions) {
     this.#bufferBytes = bufferBytes;
+    this.#stallMs = stallMs;
     this.#ended = ended;
     this.#gzip = gzip ? new GzipEnvelope() : undefined;
     const source: Bun.DirectUnderlyingSource<Uint8Array> = {
@@ -62,17 +64,17 @@ export class Client {
   }
 
   /**
-   * Resolves when little waits for the client, or when the stream has ended. One that takes nothing for `stallMs` is ended.
+   * Resolves when little waits for the client, or when the stream has ended. One that takes nothing for long is cut off.
    * @param patienceMs resolves with false after so long
    * @returns true when there is room
    */
-  async room(patienceMs = Number.POSITIVE_INFINITY, stallMs = STALL_MS): Promise<boolean> {
-    const isPatient = patienceMs >= stallMs;
+  async room(patienceMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const isPatient = patienceMs >= this.#stallMs;
     while (!this.isEnded && this.#waitingBytes >= ROOM_BYTES) {
       const room = Promise.withResolvers<void>();
       this.#room = room;
       const before = this.#waitingBytes;
-      const timer = setTimeout(() => room.resolve(), Math.min(patienceMs, stallMs));
+      const timer = setTimeout(() => room.resolve(), Math.min(patienceMs, this.#stallMs));
       await room.promise;
       clearTimeout(timer);
       if (this.#waitingBytes < ROOM_BYTES) break;

@@ -43,7 +43,7 @@ export function compile(viewer: Viewer, filter: Filter): Matches | undefined {
   }
   if (filter.types.length > 0) {
     const patterns = filter.types.map(toPattern);
-    conditions.push(({ type }) => type !== undefined && patterns.some((pattern) => pattern.test(type)));
+    conditions.push(({ type }) => type !== undefined && patterns.some((matches) => matches(type)));
   }
   // As it stands in JSON: a quotation mark is written with a backslash there. The dearest condition is the last.
   for (const text of filter.texts.map((text) => lower(JSON.stringify(text).slice(1, -1))))
@@ -51,10 +51,25 @@ export function compile(viewer: Viewer, filter: Filter): Matches | undefined {
   return conditions.length === 0 ? undefined : (frame) => conditions.every((holds) => holds(frame));
 }
 
-function toPattern(type: string): RegExp {
-  // Stars in a row mean the same as one, and would make the expression slow.
-  const parts = type.split(/\*+/).map((part) => part.replace(/[^\w]/g, "\\$&"));
-  return new RegExp(`^${parts.join(".*")}$`, "i");
+/**
+ * A pattern in which `*` stands for any text. Not a regular expression: forty stars in one of those are tried in more ways
+ * than there is time for, and here each part is looked for once.
+ */
+function toPattern(pattern: string): (text: string) => boolean {
+  const [first = "", ...rest] = lower(pattern).split("*");
+  const last = rest.pop();
+  if (last === undefined) return (text) => lower(text) === first;
+  return (text) => {
+    const whole = lower(text);
+    if (!whole.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of rest) {
+      const found = whole.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return whole.length - last.length >= at && whole.endsWith(last);
+  };
 }
 
 function inOrder(texts: readonly string[]): string[] {

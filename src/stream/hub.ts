@@ -23,6 +23,8 @@ export interface HubOptions {
   readonly heartbeatMs: number;
   /** Bytes that may wait for one client. */
   readonly bufferBytes: number;
+  /** Milliseconds after which a client that takes nothing of the past it asked for is given up. Default 60,000. */
+  readonly stallMs?: number;
   /** Streams that may be open at once. Default: any number. */
   readonly maxClients?: number;
   /** Milliseconds after which a stream ends, at a random point in the last fifth. Default 0: never. */
@@ -47,6 +49,7 @@ export interface StreamOptions {
 }
 
 const RETRY_MS = 1_000;
+const STALL_MS = 60_000;
 /** Pause before the log is read again after it failed. */
 const REREAD_MS = 500;
 /** Clients that may read the log at once; with Kafka each has a consumer of its own. */
@@ -164,9 +167,9 @@ export class Hub {
   /** Opens a stream, even when the hub is full. */
   open(start: Start = LIVE, options: StreamOptions = {}): Client {
     const { viewer = EVERYTHING, filter = NO_FILTER, heartbeat = "comment", gzip = false, ended } = options;
-    const { bufferBytes, retryMs = RETRY_MS } = this.#options;
+    const { bufferBytes, stallMs = STALL_MS, retryMs = RETRY_MS } = this.#options;
     const audience = this.#audiences.join(viewer, filter);
-    const client: Client = new Client({ bufferBytes, gzip, ended: () => leave() });
+    const client: Client = new Client({ bufferBytes, stallMs, gzip, ended: () => leave() });
     const member: Member = { client, audience, heartbeat, ahead: undefined, stopReading: undefined };
     this.#members.set(client, member);
     const stopBeating = this.#heart.add(member);
