@@ -16,7 +16,7 @@ export const RESET_EVENTS = 500;
 /** Frames sent before the client's queue is looked at again. */
 const PIECE = 100;
 /** Milliseconds for which a client may keep a reader of the log waiting. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 500;
 
 /** What clients are brought up to date from. */
 export interface Sources {

@@ -1,52 +1,7 @@
-import { afterEach, describe, expect, test } from "bun:test";
-import pino from "pino";
-import { SseReader } from "../../test/support/sse.ts";
+import { describe, expect, test } from "bun:test";
 import { MemoryLog } from "../log/memory.ts";
-import { formatVector, parseVector } from "../log/vector.ts";
-import { Hub, type StreamOptions } from "./hub.ts";
-import { LIVE, type Start } from "./start.ts";
-
-const parts: { stop(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const part of parts.splice(0).toReversed()) await part.stop();
-});
-
-const createLog = (capacity = 10_000) => {
-  const log = new MemoryLog({ topic: "test", partitions: 3, capacity, now: () => Date.now() });
-  parts.push(log);
-  return log;
-};
-
-async function startHub(log: MemoryLog, options: { ring?: number; bufferBytes?: number; heartbeatMs?: number } = {}) {
-  const logger = pino({ level: process.env.DBG ?? "silent" });
-  const hub = new Hub({ log, logger, ring: 500, heartbeatMs: 60_000, bufferBytes: 1_048_576, ...options });
-  parts.push(hub);
-  hub.start();
-  await hub.caughtUp;
-  return hub;
-}
-
-let made = 0;
-const outgoing = (n = 1, keys = 7) =>
-  Array.from({ length: n }, () => {
-    const i = made++;
-    return { key: `key-${i % keys}`, value: JSON.stringify({ i }), headers: { ce_id: `id-${i}` } };
-  });
-
-const seen = (reader: SseReader) => reader.frames.map((frame) => frame.value.i as number);
-const open = (hub: Hub, lastEventId?: string, options: StreamOptions = {}) =>
-  new SseReader(hub.open(startOf(lastEventId), options).body);
-const startOf = (id?: string): Start => {
-  if (id === undefined) return LIVE;
-  const position = parseVector(id);
-  return position === undefined ? { kind: "unknown" } : { kind: "resume", position };
-};
-
-/** Waits until the hub has read all that is in the log. */
-async function settled(hub: Hub, log: MemoryLog) {
-  const end = formatVector(new Map((await log.watermarks()).map(({ partition, high }) => [partition, high])));
-  while (hub.snapshot(0).lastEventId !== end) await new Promise((resolve) => setImmediate(resolve));
-}
+import { formatVector } from "../log/vector.ts";
+import { createHub, createLog, keep, nextNumber, open, outgoing, seen, settled, startHub } from "./hub.fixture.ts";
 
 describe("the hub", () => {
   test("every client is sent the events that come after it connected, in order", async () => {
@@ -55,7 +10,7 @@ describe("the hub", () => {
     await log.publish(outgoing(3));
     await settled(hub, log);
     const readers = [open(hub), open(hub)];
-    const first = made;
+    const first = nextNumber();
     await log.publish(outgoing(1));
     await log.publish(outgoing(50));
     for (const reader of readers) {
@@ -81,7 +36,7 @@ describe("the hub", () => {
   test("a client that is cut off again and again under load sees every event once and in order", async () => {
     const log = createLog();
     const hub = await startHub(log);
-    const first = made;
+    const first = nextNumber();
     const got: number[] = [];
     let lastEventId = formatVector(new Map([0, 1, 2].map((p) => [p, 0])));
     const writing = (async () => {
@@ -105,7 +60,7 @@ describe("the hub", () => {
   test("a client whose position has left the ring is brought up from the log", async () => {
     const log = createLog();
     const hub = await startHub(log);
-    const first = made;
+    const first = nextNumber();
     await log.publish(outgoing(3_000));
     const reader = open(hub, "0:0,1:0,2:0");
     await reader.until(() => seen(reader).length >= 3_000);
@@ -122,7 +77,7 @@ describe("the hub", () => {
     const reader = open(hub, "0:0,1:0,2:0");
     await reader.until(() => seen(reader).length >= 500);
     expect(reader.events[0]?.type).toBe("reset");
-    expect(seen(reader)).toEqual(Array.from({ length: 500 }, (_, i) => made - 500 + i));
+    expect(seen(reader)).toEqual(Array.from({ length: 500 }, (_, i) => nextNumber() - 500 + i));
   });
 
   test.each(["nonsense", "0:999999,1:0,2:0"])(
@@ -204,7 +159,7 @@ describe("the hub", () => {
     expect(events).toHaveLength(500);
     expect(topic).toBe("test");
     const reader = open(hub, lastEventId);
-    const first = made;
+    const first = nextNumber();
     await log.publish(outgoing(2));
     await reader.until(() => seen(reader).length === 2);
     expect(seen(reader)).toEqual([first, first + 1]);
@@ -225,14 +180,8 @@ describe("the hub", () => {
       }
     }
     const log = new AwayLog({ topic: "test", partitions: 3, capacity: 1_000, now: () => Date.now() });
-    const hub = new Hub({
-      log,
-      logger: pino({ level: "silent" }),
-      ring: 500,
-      heartbeatMs: 60_000,
-      bufferBytes: 1_048_576,
-    });
-    parts.push(log, hub);
+    keep(log);
+    const hub = createHub(log);
     await log.publish(outgoing(3));
     hub.start();
     const [fresh, unknown] = [open(hub), open(hub, "nonsense")];
@@ -240,7 +189,7 @@ describe("the hub", () => {
     expect(hub.isCaughtUp).toBe(false);
     log.isAway = false;
     await unknown.until((reader) => seen(reader).length === 3);
-    const first = made;
+    const first = nextNumber();
     await log.publish(outgoing(1));
     await fresh.until((reader) => seen(reader).length === 1);
     expect(seen(fresh)).toEqual([first]);

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "bun:test";
+import { MemoryLog } from "../log/memory.ts";
+import { createLog, keep, open, outgoing, seen, settled, startHub } from "./hub.fixture.ts";
+
+describe("bounds", () => {
+  test("no more clients read the log at once than there are places, and all are served", async () => {
+    let reading = 0;
+    let most = 0;
+    class CountingLog extends MemoryLog {
+      override async *read(...args: Parameters<MemoryLog["read"]>) {
+        reading += 1;
+        most = Math.max(most, reading);
+        try {
+          yield* super.read(...args);
+        } finally {
+          reading -= 1;
+        }
+      }
+    }
+    const log = new CountingLog({ topic: "test", partitions: 3, capacity: 10_000, now: Date.now });
+    keep(log);
+    const hub = await startHub(log, { ring: 10 });
+    await log.publish(outgoing(2_000));
+    await settled(hub, log);
+    const readers = Array.from({ length: 30 }, () => open(hub, "0:0,1:0,2:0"));
+    for (const reader of readers) await reader.until(() => seen(reader).length === 2_000);
+    expect(most).toBeLessThanOrEqual(1 + 4);
+    // The hub itself reads on.
+    while (reading > 1) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  test("clients that ask for the past and do not take it neither keep others from it nor stay for ever", async () => {
+    const log = createLog();
+    const hub = await startHub(log, { ring: 10, stallMs: 700 });
+    await log.publish(outgoing(8_000));
+    await settled(hub, log);
+    const stuck = Array.from({ length: 4 }, () => hub.open({ kind: "past", since: undefined, limit: undefined }));
+    const reader = open(hub, "0:0,1:0,2:0");
+    await reader.until(() => seen(reader).length === 8_000);
+    await Promise.all(stuck.map(async (client) => { while (!client.isEnded) await Bun.sleep(10); })); // biome-ignore format: one line
+    expect(stuck.every((client) => client.isCutOff)).toBe(true);
+    expect(hub.clientCount).toBe(1);
+  });
+
+  test("a stream ends at a random point between 80 and 100 % of its greatest age", async () => {
+    for (const [random, least, most] of [
+      [0, 80, 95],
+      [0.999, 100, 115],
+    ] as const) {
+      // biome-ignore format: one line
+      const hub = await startHub(createLog(), { maxAgeMs: 100, random: () => random });
+      const began = performance.now();
+      const reader = open(hub);
+      await reader.end();
+      expect(performance.now() - began).toBeGreaterThanOrEqual(least - 2);
+      expect(performance.now() - began).toBeLessThan(most + 200);
+    }
+  });
+
+  test("a stream ends with the viewer's permission, before its age", async () => {
+    const hub = await startHub(createLog(), { maxAgeMs: 60_000 });
+    const reader = open(hub, undefined, { viewer: { tenants: "all", until: new Date(Date.now() + 30) } });
+    await reader.end();
+    expect(hub.clientCount).toBe(0);
+  });
+});
