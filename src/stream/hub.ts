@@ -1,4 +1,4 @@
-import { type EventLog, type LogRecord, OffsetOutOfRangeError } from "../log/log.ts";
+import type { EventLog } from "../log/log.ts";
 import { covers, formatVector } from "../log/vector.ts";
 import type { Logger } from "../metrics/logger.ts";
 import { type Audience, Audiences } from "./audience.ts";
@@ -6,13 +6,11 @@ import { CatchUp } from "./catch-up.ts";
 import { Chunk } from "./chunk.ts";
 import { Client } from "./client.ts";
 import { type Filter, NO_FILTER } from "./filter.ts";
-import { encodePosition, encodePreamble, Frame } from "./frame.ts";
+import { encodePosition, encodePreamble, type Frame } from "./frame.ts";
 import { Heart, type Heartbeat } from "./heart.ts";
-import { mergeByTime } from "./merge.ts";
-import { Ring } from "./ring.ts";
-import { LOOK_BACK, SeenEvents } from "./seen.ts";
 import { Slots } from "./slots.ts";
 import { LIVE, type Start } from "./start.ts";
+import { Tail } from "./tail.ts";
 import { EVERYTHING, maySee, type Viewer } from "./viewer.ts";
 
 export interface HubOptions {
@@ -50,8 +48,6 @@ export interface StreamOptions {
 
 const RETRY_MS = 1_000;
 const STALL_MS = 60_000;
-/** Pause before the log is read again after it failed. */
-const REREAD_MS = 500;
 /** Clients that may read the log at once; with Kafka each has a consumer of its own. */
 const LOG_READERS = 4;
 /** The longest time that a timer takes; a longer one would fire at once. */
@@ -80,17 +76,14 @@ interface Member {
   stopReading: (() => void) | undefined;
 }
 
-/** Reads the log once, encodes each event once, and hands the same bytes to all clients. */
+/** Hands every event, encoded once, to all clients that are to be sent it: the same bytes to all that ask for the same. */
 export class Hub {
   readonly #options: HubOptions;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** From 0 to 1. */
   readonly random: () => number;
-  #ring = new Ring(0, new Map());
-  #seen = new SeenEvents();
-  /** Next offset of each partition to read: before the ring's head only at the very beginning. */
-  #position = new Map<number, number>();
+  readonly #tail: Tail;
   /** In the ring, but not handed out yet. */
   #due: Frame[] = [];
   /** Set while something was handed out in this turn of the event loop. */
@@ -100,19 +93,24 @@ export class Hub {
   readonly #ahead = new Set<Member>();
   readonly #readers = new Slots(LOG_READERS);
   readonly #heart: Heart<Member>;
-  #stop = new AbortController();
-  #done: Promise<void> | undefined;
-  #caughtUp = Promise.withResolvers<void>();
 
   constructor(options: HubOptions) {
     this.#options = options;
     this.now = options.now ?? Date.now;
     this.random = options.random ?? Math.random;
+    this.#tail = new Tail({
+      log: options.log,
+      logger: options.logger,
+      capacity: options.ring,
+      arrived: (frames) => this.#publish(frames),
+      // Events between our position and the tail are gone, so no client can be given them: all begin anew.
+      lost: () => this.closeClients(),
+    });
     this.#heart = new Heart<Member>(options.heartbeatMs, {
       now: this.now,
       position: () => {
         this.#flush();
-        return formatVector(this.#ring.head);
+        return formatVector(this.#tail.ring.head);
       },
       isLive: ({ audience, client }) => audience.live.has(client),
     });
@@ -120,27 +118,25 @@ export class Hub {
 
   /** Starts to read in the background, from the log's tail; survives a log that is away. */
   start(): void {
-    if (this.#done !== undefined) return;
-    this.#stop = new AbortController();
-    this.#done = this.#run();
+    this.#tail.start();
     this.#heart.start();
   }
 
   /** Resolves when the ring holds the newest events. Streams that are opened before begin then. */
   get caughtUp(): Promise<void> {
-    return this.#caughtUp.promise;
+    return this.#tail.caughtUp;
   }
 
   /** True once `caughtUp` has resolved. */
-  isCaughtUp = false;
+  get isCaughtUp(): boolean {
+    return this.#tail.isCaughtUp;
+  }
 
   /** Ends all streams and stops reading. Safe twice. */
   async stop(): Promise<void> {
     this.#heart.stop();
-    this.#stop.abort();
     this.closeClients();
-    await this.#done;
-    this.#done = undefined;
+    await this.#tail.stop();
   }
 
   /** Ends all open streams; their clients come back by themselves, to whoever serves them then. */
@@ -160,8 +156,8 @@ export class Hub {
 
   /** The newest `count` events that the viewer may see, and where they end. */
   snapshot(count: number, viewer: Viewer = EVERYTHING): HubSnapshot {
-    const events = this.#ring.newest(count, (frame) => maySee(viewer, frame.tenantId)).map((frame) => frame.json);
-    return { topic: this.#options.log.topic, events, lastEventId: formatVector(this.#ring.head) };
+    const events = this.#tail.ring.newest(count, (frame) => maySee(viewer, frame.tenantId)).map((frame) => frame.json);
+    return { topic: this.#options.log.topic, events, lastEventId: formatVector(this.#tail.ring.head) };
   }
 
   /** Opens a stream, even when the hub is full. */
@@ -205,7 +201,7 @@ export class Hub {
   #begin(member: Member, start: Start): void {
     if (member.client.isEnded) return;
     if (start.kind === "live") {
-      member.client.send(new Chunk(encodePosition(formatVector(this.#ring.head))));
+      member.client.send(new Chunk(encodePosition(formatVector(this.#tail.ring.head))));
       this.#join(member, undefined);
     } else void this.#catchUp(member, start);
   }
@@ -213,7 +209,7 @@ export class Hub {
   async #catchUp(member: Member, start: Start): Promise<void> {
     const { client, audience } = member;
     const { log, logger } = this.#options;
-    const sources = { log, ring: () => this.#ring, readers: this.#readers };
+    const sources = { log, ring: () => this.#tail.ring, readers: this.#readers };
     // The log's reader is to end with the client and with the hub.
     const abort = new AbortController();
     member.stopReading = () => abort.abort();
@@ -241,60 +237,9 @@ export class Hub {
     if (member.heartbeat === "event") this.#heart.beat(member);
   }
 
-  async #run(): Promise<void> {
-    let isPlaced = false;
-    while (!this.#stop.signal.aborted) {
-      try {
-        if (!isPlaced) await this.#beginAtTail();
-        isPlaced = true;
-        await this.#follow();
-      } catch (error) {
-        if (this.#stop.signal.aborted) return;
-        this.#options.logger.warn({ err: error }, "the event log could not be read, will try again");
-        // Events between our position and the tail are gone, so no client can be given them: all begin anew.
-        if (error instanceof OffsetOutOfRangeError) {
-          isPlaced = false;
-          this.closeClients();
-        }
-      }
-      await this.#pause(REREAD_MS);
-    }
-  }
-
-  /** Reads from where the ring stands: first what is there, in order of time over all partitions, then what comes. */
-  async #follow(): Promise<void> {
-    let backlog: LogRecord[] | undefined = [];
-    const from = new Map(this.#position);
-    for await (const batch of this.#options.log.read(from, this.#stop.signal, { notePosition: true })) {
-      if (backlog === undefined) this.#publish(batch);
-      else if (batch.length > 0) backlog.push(...batch.filter((record) => !this.#isBeforeRing(record)));
-      else {
-        this.#publish(mergeByTime(backlog));
-        backlog = undefined;
-        this.isCaughtUp = true;
-        this.#caughtUp.resolve();
-      }
-    }
-  }
-
-  /** Waits, or until stop. */
-  async #pause(ms: number): Promise<void> {
-    const { signal } = this.#stop;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const end = () => resolve();
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-    if (!signal.aborted) await promise;
-    signal.removeEventListener("abort", end);
-    clearTimeout(timer);
-  }
-
   /** Goes out at once when nothing did in this turn of the event loop, else with all that is due in the next. */
-  #publish(records: readonly LogRecord[]): void {
-    for (const record of records) {
-      const frame = this.#admit(record);
-      if (frame !== undefined) this.#due.push(frame);
-    }
+  #publish(frames: readonly Frame[]): void {
+    this.#due.push(...frames);
     if (this.#turn === undefined) this.#flush();
   }
 
@@ -311,25 +256,6 @@ export class Hub {
     });
   }
 
-  /** True for a record that is read only to know its event, should it be repeated; it is let go of at once. */
-  #isBeforeRing(record: LogRecord): boolean {
-    if (record.offset >= (this.#ring.head.get(record.partition) ?? 0)) return false;
-    this.#position.set(record.partition, record.offset + 1);
-    this.#seen.repeats(record.headers.ce_id);
-    return true;
-  }
-
-  /** Takes a record into the ring; undefined when it repeats an event. */
-  #admit(record: LogRecord): Frame | undefined {
-    if (this.#isBeforeRing(record)) return undefined;
-    this.#position.set(record.partition, record.offset + 1);
-    this.#ring.advance(record.partition, record.offset);
-    if (this.#seen.repeats(record.headers.ce_id)) return undefined;
-    const frame = new Frame(record, formatVector(this.#ring.head));
-    this.#ring.push(frame);
-    return frame;
-  }
-
   #sendUnseen(member: Member, frames: readonly Frame[]): void {
     const { ahead, audience, client } = member;
     if (ahead === undefined) return;
@@ -338,17 +264,8 @@ export class Hub {
       ahead.set(frame.partition, frame.offset + 1);
       if (audience.wants(frame)) client.send(new Chunk(frame.at(ahead)));
     }
-    if (client.isEnded || !covers(this.#ring.head, ahead)) return;
+    if (client.isEnded || !covers(this.#tail.ring.head, ahead)) return;
     this.#ahead.delete(member);
     this.#join(member, undefined);
-  }
-
-  async #beginAtTail(): Promise<void> {
-    const marks = await this.#options.log.watermarks();
-    const from = (back: number) =>
-      new Map(marks.map(({ partition, low, high }) => [partition, Math.max(low, high - back)] as const));
-    this.#seen = new SeenEvents();
-    this.#position = from(this.#options.ring + LOOK_BACK);
-    this.#ring = new Ring(this.#options.ring, from(this.#options.ring));
   }
 }
