@@ -254,9 +254,12 @@ describe("the edge", () => {
     expect(row?.traceparent).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
   });
 
-  test("HEAD of the stream answers without opening one", async () => {
+  test("HEAD and OPTIONS of the stream answer without opening one", async () => {
     const response = await app.request("/crm-events", { method: "HEAD" });
     expect(response.headers.get("Content-Type")).toBe("text/event-stream");
+    expect((await app.request("/crm-events?since=x", { method: "HEAD" })).status).toBe(400);
+    const options = await app.request("/crm-events", { method: "OPTIONS" });
+    expect([options.status, options.headers.get("Allow")]).toEqual([204, "GET, HEAD, OPTIONS"]);
     expect(hub.clientCount).toBe(0);
   });
 

@@ -253,6 +253,16 @@ describe("the stream", () => {
       expect(numbers(resumed)).not.toContain(5);
       await resumed.close();
     }
+    // Whatever it asks for: of another tenant it is sent nothing, of all of them its own.
+    const foreign = await open(user, `?from=earliest&tenant=${TENANT_B}&heartbeat=event`);
+    const past = await open(user, "?from=earliest&limit=100&type=*&heartbeat=event");
+    const whole = await open(user, "?since=1h&heartbeat=event");
+    for (const reader of [foreign, past, whole])
+      await reader.until(({ events }) => events.at(-1)?.type === "heartbeat");
+    expect(foreign.frames).toEqual([]);
+    expect(past.frames).toEqual([]);
+    expect(new Set(numbers(whole))).toEqual(new Set([1, 4, 6]));
+    for (const reader of [foreign, past, whole]) await reader.close();
     const page = await (await call(user, "/ops/crm-events")).text();
     expect(page).toContain(TENANT_A);
     expect(page).not.toContain(TENANT_B);
