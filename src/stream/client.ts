@@ -18,8 +18,9 @@ const ROOM_BYTES = 65_536;
 const PIECE_BYTES = 65_536;
 
 /**
- * One open stream: a queue of bytes with a bound. What the connection does not take at once waits here, as the shared
- * chunks that it is. Written to a "direct" stream of Bun's, an event costs a third less time than enqueued to a usual one.
+ * One open stream: a queue of bytes with a bound. Bytes that the connection does not take at once wait here, as the shared
+ * chunks that they are. Written to a "direct" stream of Bun's, an event costs a quarter to a third less CPU than enqueued to
+ * a usual one (50,000 and 150,000 deliveries a second: 0.37 and 0.63 in place of 0.49 and 0.96 cores).
  */
 export class Client {
   /** The response body. */
