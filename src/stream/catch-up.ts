@@ -1,6 +1,7 @@
 import { type EventLog, type LogRecord, OffsetOutOfRangeError, type Watermarks } from "../log/log.ts";
 import { covers, formatVector, type OffsetVector } from "../log/vector.ts";
 import type { Audience } from "./audience.ts";
+import { breathe } from "./breathe.ts";
 import { Chunk } from "./chunk.ts";
 import type { Client } from "./client.ts";
 import { encodeNamed, encodePosition, Frame, joinBytes } from "./frame.ts";
@@ -71,6 +72,7 @@ export class CatchUp {
       const frames = ring().after(this.#position, PIECE);
       if (frames.length === 0) return join(covers(ring().head, this.#position) ? undefined : this.#position);
       this.#sendFrames(frames);
+      if (frames.length === PIECE) await breathe();
     }
   }
 
@@ -100,8 +102,10 @@ export class CatchUp {
       newestInRing(ring(), from, limit, wants) ??
       (await readers.use(() => newestInLog(log, from, limit, first, wants, this.#signal)));
     this.#position = new Map(past.before);
-    for (let at = 0; at < past.frames.length && (await this.#client.room()); at += PIECE)
+    for (let at = 0; at < past.frames.length && (await this.#client.room()); at += PIECE) {
       this.#sendFrames(past.frames.slice(at, at + PIECE));
+      await breathe();
+    }
     this.#position = new Map(past.behind);
   }
 
@@ -128,6 +132,7 @@ export class CatchUp {
       for (let at = 0; at < records.length; at += PIECE) {
         if (!(await this.#client.room(PATIENCE_MS))) return;
         this.#sendRecords(records.slice(at, at + PIECE));
+        await breathe();
       }
       if (ring().holds(this.#position)) return;
     }

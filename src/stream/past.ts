@@ -1,5 +1,6 @@
 import type { EventLog, LogRecord } from "../log/log.ts";
 import { covers, type OffsetVector } from "../log/vector.ts";
+import { breathe } from "./breathe.ts";
 import { Frame } from "./frame.ts";
 import { TimeMerge } from "./merge.ts";
 import type { Ring } from "./ring.ts";
@@ -79,6 +80,7 @@ async function* finite(
     if (batch.length === 0) merge.finish();
     for (const record of merge.take()) if (!seen.repeats(record.headers.ce_id)) yield record;
     if (merge.isFinished) return;
+    await breathe();
   }
 }
 
