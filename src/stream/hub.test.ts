@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import type { ReadOptions } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
-import { formatVector } from "../log/vector.ts";
+import { covers, formatVector, parseVector } from "../log/vector.ts";
 import { createHub, createLog, keep, nextNumber, open, outgoing, seen, settled, startHub } from "./hub.fixture.ts";
 
 describe("the hub", () => {
@@ -193,6 +194,37 @@ describe("the hub", () => {
     await log.publish(outgoing(1));
     await fresh.until((reader) => seen(reader).length === 1);
     expect(seen(fresh)).toEqual([first]);
+  });
+
+  test("a client that comes from a process which had read more is sent what it has not seen, with ids that never go back", async () => {
+    /** The hub's own reader is held up. */
+    class SlowLog extends MemoryLog {
+      gate = Promise.withResolvers<void>();
+      override async *read(...args: [...Parameters<MemoryLog["read"]>, ReadOptions?]) {
+        for await (const batch of super.read(args[0], args[1])) {
+          if (args[2]?.notePosition && batch.length > 0) await this.gate.promise;
+          yield batch;
+        }
+      }
+    }
+    const log = keep(new SlowLog({ topic: "test", partitions: 3, capacity: 10_000, now: Date.now }));
+    const hub = await startHub(log);
+    const records = outgoing(60);
+    await log.publish(records);
+    const marks = await log.watermarks();
+    // It has seen all of partition 0 and half of partition 1.
+    const half = Math.floor((marks[1]?.high ?? 0) / 2);
+    const reader = open(hub, `0:${marks[0]?.high},1:${half},2:0`, { heartbeat: "event" });
+    await reader.until(({ retryMs }) => retryMs !== undefined);
+    log.gate.resolve();
+    const missing = (marks[1]?.high ?? 0) - half + (marks[2]?.high ?? 0);
+    await reader.until(() => reader.events.some(({ type }) => type === "heartbeat"));
+    expect(reader.frames.map(({ partition }) => partition)).not.toContain(0);
+    expect(seen(reader)).toHaveLength(missing);
+    const ids = reader.events.map(({ id }) => parseVector(id) ?? new Map());
+    for (const [i, id] of ids.entries()) expect(covers(id, ids[i - 1] ?? new Map())).toBe(true);
+    await log.publish(outgoing(3));
+    await reader.until(() => seen(reader).length === missing + 3);
   });
 
   test("stopping the hub ends every stream and leaves no client", async () => {

@@ -200,10 +200,8 @@ export class Hub {
   /** From here on the client is sent events, in this very turn of the event loop if it only wants new ones. */
   #begin(member: Member, start: Start): void {
     if (member.client.isEnded) return;
-    if (start.kind === "live") {
-      member.client.send(new Chunk(encodePosition(formatVector(this.#tail.ring.head))));
-      this.#join(member, undefined);
-    } else void this.#catchUp(member, start);
+    if (start.kind === "live") this.#join(member, undefined);
+    else void this.#catchUp(member, start);
   }
 
   async #catchUp(member: Member, start: Start): Promise<void> {
@@ -233,8 +231,9 @@ export class Hub {
       return;
     }
     member.audience.live.add(member.client);
-    // Says that the past is over.
+    // Where it stands now, for the filter may have let nothing through that would say so; and that the past is over.
     if (member.heartbeat === "event") this.#heart.beat(member);
+    else member.client.send(new Chunk(encodePosition(formatVector(this.#tail.ring.head))));
   }
 
   /** Goes out at once when nothing did in this turn of the event loop, else with all that is due in the next. */
