@@ -227,6 +227,36 @@ describe("the hub", () => {
     await reader.until(() => seen(reader).length === missing + 3);
   });
 
+  test("a client that comes while something is still due in this turn of the event loop is not sent it", async () => {
+    const log = createLog();
+    const hub = await startHub(log);
+    const early = open(hub);
+    await log.publish(outgoing(1));
+    await log.publish(outgoing(1));
+    const end = formatVector(new Map((await log.watermarks()).map(({ partition, high }) => [partition, high])));
+    // Promises alone, so that the turn does not end.
+    while (hub.snapshot(0).lastEventId !== end) await Promise.resolve();
+    const reader = open(hub);
+    const first = nextNumber();
+    await log.publish(outgoing(1));
+    await reader.until(() => seen(reader).length > 0);
+    expect(seen(reader)).toEqual([first]);
+    await early.until(() => seen(early).length === 3);
+  });
+
+  test("no heartbeat says that a client has what it was not sent yet", async () => {
+    const log = createLog();
+    const hub = await startHub(log, { heartbeatMs: 1 });
+    const reader = open(hub, undefined, { heartbeat: "event" });
+    for (let round = 0; round < 150; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      for (let i = 0; i < 3; i++) await log.publish(outgoing(1));
+    }
+    await reader.until(() => seen(reader).length === 450);
+    const ids = reader.events.map(({ id }) => parseVector(id) ?? new Map());
+    for (const [i, id] of ids.entries()) expect(covers(id, ids[i - 1] ?? new Map())).toBe(true);
+  });
+
   test("stopping the hub ends every stream and leaves no client", async () => {
     const hub = await startHub(createLog());
     const readers = [open(hub), open(hub, "0:0,1:0,2:0")];

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { positionsOf } from "../../test/support/positions.ts";
 import { SseReader } from "../../test/support/sse.ts";
 import { NO_FILTER } from "./filter.ts";
 import { createLog, nextNumber, open, outgoing, seen, settled, startHub } from "./hub.fixture.ts";
@@ -108,6 +109,26 @@ describe("the past", () => {
       expect(await whole(resumed)).toEqual(rare.slice(-6).slice(i + 1));
       await resumed.close();
     }
+  });
+
+  test("is the newest of all partitions, also when one is so busy that its part of it lies far back", async () => {
+    const log = timedLog();
+    const hub = await startHub(log, { ring: 10 });
+    const [busy, quiet] = ["key-1", "key-2"];
+    const partitions = positionsOf(await log.publish([busy, quiet].map((key) => ({ key, value: null, headers: {} }))));
+    expect(partitions[0]?.partition).not.toBe(partitions[1]?.partition);
+    const wanted: number[] = [];
+    for (let i = 0; i < 3_000; i++) {
+      const isWanted = i < 1_000;
+      if (isWanted) wanted.push(nextNumber());
+      const key = i < 30 ? quiet : busy;
+      await log.publish(
+        outgoing().map((one) => ({ ...one, key, headers: { ...one.headers, ce_type: isWanted ? "A" : "B" } })),
+      );
+    }
+    await settled(hub, log);
+    const filter = { ...NO_FILTER, types: ["A"] };
+    expect(await whole(past(hub, undefined, 20, { filter }))).toEqual(wanted.slice(-20));
   });
 
   test("heartbeats say that a client is not live while it is still sent the past", async () => {
