@@ -8,7 +8,9 @@ import type { LoadAnswer, LoadQuestion } from "./stream/load.ts";
 import type { ServerAnswer, ServerQuestion } from "./stream/server.ts";
 
 const isQuick = Bun.argv.includes("--quick");
-const SECONDS = isQuick ? 3 : 10;
+const SECONDS = isQuick ? 3 : 4;
+/** Times that each is measured; the one with the median p99 counts, for a machine is seldom ours alone. */
+const ROUNDS = isQuick ? 1 : 3;
 const CLIENTS = 1_000;
 /** Offered events a second for the first bar: 600,000 deliveries. */
 const RATES = isQuick ? [620] : [620, 800, 1_000];
@@ -19,6 +21,7 @@ interface Row {
   readonly measured: string;
   readonly bar: string;
 }
+const atStart = loadavg()[0]?.toFixed(1);
 const rows: Row[] = [];
 const note = (what: string, measured: string, bar = "") => {
   rows.push({ what, measured, bar });
@@ -44,8 +47,18 @@ class World {
     await this.load.ask({ ask: "stuck", port: this.#port });
   }
 
+  /** The median of some rounds by p99. */
+  async run(rate: number): Promise<Figures> {
+    const rounds: Figures[] = [];
+    while (rounds.length < ROUNDS) rounds.push(await this.#round(rate, SECONDS));
+    const sorted = rounds.toSorted((a, b) => a.p99 - b.p99);
+    const median = sorted[Math.floor(sorted.length / 2)];
+    if (median === undefined) throw new Error("nothing was measured");
+    return median;
+  }
+
   /** Publishes for a while; the figures are those of all that arrived. */
-  async run(rate: number, seconds = SECONDS): Promise<Figures> {
+  async #round(rate: number, seconds: number): Promise<Figures> {
     await this.server.ask({ ask: "publish", rate, ms: 1_000 });
     await Bun.sleep(500);
     await this.load.ask({ ask: "start" });
@@ -137,7 +150,7 @@ const machine = `${cpus().length} cores (${cpus()[0]?.model.split(" ").slice(0, 
 const table = [
   "# The stream under load",
   "",
-  `\`bun bench/stream.ts\`, ${SECONDS} s each, ${new Date().toISOString().slice(0, 10)}, ${machine}, load average ${loadavg()[0]?.toFixed(1)}. Server and clients share the cores.`,
+  `\`bun bench/stream.ts\`, median of ${ROUNDS} rounds of ${SECONDS} s each, ${new Date().toISOString().slice(0, 10)}, ${machine}, load average ${atStart} before and ${loadavg()[0]?.toFixed(1)} after (other work on the machine is in p99). Server and clients share the cores.`,
   "",
   "| what | measured | bar |",
   "| --- | --- | --- |",
