@@ -1,6 +1,7 @@
 /**
- * What the stream carries: `bun bench/stream.ts [--quick]`. Server and clients are processes of their own on the same
- * machine. Prints a Markdown table and keeps it in stream.md, unless it was quick.
+ * What the stream carries: `bun bench/stream.ts [--quick] [fan-out] [quiet] [many]`. Server and clients are processes of their own on the same
+ * machine. Prints a Markdown table and, when it was all of it and not quick,
+ * keeps it in stream.md.
  */
 import { cpus, loadavg, totalmem } from "node:os";
 import { Child } from "./stream/child.ts";
@@ -142,9 +143,9 @@ async function many(): Promise<void> {
   await world.stop();
 }
 
-await fanOut();
-await quiet();
-await many();
+const PARTS = { "fan-out": fanOut, quiet, many };
+const asked = Object.entries(PARTS).filter(([name]) => Bun.argv.includes(name));
+for (const [, part] of asked.length > 0 ? asked : Object.entries(PARTS)) await part();
 
 const machine = `${cpus().length} cores (${cpus()[0]?.model.split(" ").slice(0, 2).join(" ")}), ${Math.round(totalmem() / 2 ** 30)} GiB, Bun ${Bun.version}`;
 const table = [
@@ -158,4 +159,4 @@ const table = [
   "",
 ].join("\n");
 process.stdout.write(`\n${table}`);
-if (!isQuick) await Bun.write(`${import.meta.dir}/stream.md`, table);
+if (!isQuick && asked.length === 0) await Bun.write(`${import.meta.dir}/stream.md`, table);
