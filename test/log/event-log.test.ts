@@ -159,21 +159,22 @@ for (const [name, open] of Object.entries(implementations)) {
     });
 
     // The mock cluster keeps no times: it answers -1, which is 'none', to every one.
-    test.skipIf(name.includes("mock"))("finds the first record at a time or behind it, and the end", async () => {
-      const log = await create();
-      const before = positionsOf(await log.publish(Array.from({ length: 30 }, (_, i) => outgoing(`key-${i}`))));
-      const last = Math.max(...before.map(({ timestamp }) => timestamp));
-      while (Date.now() <= last) await Bun.sleep(1);
-      const behind = positionsOf(await log.publish([outgoing("key-1"), outgoing("key-1")]));
-      const count = (partition: number) => before.filter((position) => position.partition === partition).length;
-      const ends = new Map((await log.watermarks()).map(({ partition, high }) => [partition, high]));
-      expect(await log.offsetsAt(new Date(0))).toEqual(new Map([0, 1, 2].map((partition) => [partition, 0])));
-      expect(await log.offsetsAt(new Date(last + 1))).toEqual(
-        new Map([0, 1, 2].map((partition) => [partition, count(partition)])),
-      );
-      const future = Math.max(...behind.map(({ timestamp }) => timestamp)) + 60_000;
-      expect(await log.offsetsAt(new Date(future))).toEqual(ends);
-    });
+    if (!name.includes("mock"))
+      test("finds the first record at a time or behind it, and the end", async () => {
+        const log = await create();
+        const before = positionsOf(await log.publish(Array.from({ length: 30 }, (_, i) => outgoing(`key-${i}`))));
+        const last = Math.max(...before.map(({ timestamp }) => timestamp));
+        while (Date.now() <= last) await Bun.sleep(1);
+        const behind = positionsOf(await log.publish([outgoing("key-1"), outgoing("key-1")]));
+        const count = (partition: number) => before.filter((position) => position.partition === partition).length;
+        const ends = new Map((await log.watermarks()).map(({ partition, high }) => [partition, high]));
+        expect(await log.offsetsAt(new Date(0))).toEqual(new Map([0, 1, 2].map((partition) => [partition, 0])));
+        expect(await log.offsetsAt(new Date(last + 1))).toEqual(
+          new Map([0, 1, 2].map((partition) => [partition, count(partition)])),
+        );
+        const future = Math.max(...behind.map(({ timestamp }) => timestamp)) + 60_000;
+        expect(await log.offsetsAt(new Date(future))).toEqual(ends);
+      });
 
     for (const apart of [false, true]) {
       test(`refuses a record that is too large, publishes none of its key behind it, and all others${apart ? ", one by one" : ""}`, async () => {
