@@ -46,7 +46,9 @@ export class EventStream {
     clearTimeout(this.#reopen);
     this.#source?.close();
     this.#lastSign = performance.now();
-    const source = new EventSource(`${this.path}?lastEventId=${encodeURIComponent(this.lastEventId)}`);
+    // Heartbeats as events: a page is told of no comment, and has to know a quiet stream from a dead one.
+    const query = new URLSearchParams({ heartbeat: "event", lastEventId: this.lastEventId });
+    const source = new EventSource(`${this.path}?${query}`);
     this.#source = source;
     source.onopen = () => {
       this.#alive();
@@ -61,7 +63,7 @@ export class EventStream {
       this.#alive(message);
       this.events.onReset();
     });
-    source.addEventListener("heartbeat", () => this.#alive());
+    source.addEventListener("heartbeat", (message: MessageEvent<string>) => this.#alive(message));
     source.onerror = () => {
       this.events.onConnection("reconnecting");
       if (source.readyState === EventSource.CLOSED) this.#reopenLater();

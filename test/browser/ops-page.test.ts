@@ -155,10 +155,13 @@ describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => 
     const page = await open(server, { serviceWorkers: "block" });
     await page.clock.install();
     const asked: (string | null)[] = [];
+    const heartbeats = new Set<string | null>();
     const stood = [server.position];
     page.on("request", (request) => {
       const { pathname, searchParams } = new URL(request.url());
-      if (pathname === "/crm-events") asked.push(searchParams.get("lastEventId"));
+      if (pathname !== "/crm-events") return;
+      asked.push(searchParams.get("lastEventId"));
+      heartbeats.add(searchParams.get("heartbeat"));
     });
     await page.reload();
     await live(page);
@@ -172,6 +175,8 @@ describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => 
     await rows(page, 3);
     await live(page);
     expect(asked).toEqual(stood);
+    // As comments, which is the default, a page could not see them.
+    expect([...heartbeats]).toEqual(["event"]);
   });
 
   it("forgets what it shows on a reset, and goes on with what follows", async () => {
