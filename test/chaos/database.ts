@@ -6,10 +6,10 @@ import { type Placement, place } from "../../src/db/embedded/placement.ts";
 import { serversOf, signalServer } from "../../src/db/embedded/processes.ts";
 import { CHILD_ENV, identity } from "../../src/db/embedded/run.ts";
 import { findServerFiles, programPath } from "../../src/db/embedded/server-files.ts";
-import { freePort, makeBelow } from "./folder.ts";
+import { freePort, makeBelow } from "../support/folder.ts";
+import { until } from "../support/wait.ts";
 import { Shim } from "./shim.ts";
 import type { CommittedEvent } from "./verdict.ts";
-import { until } from "./wait.ts";
 
 /**
  * A process that is killed has written its log to the system, which is enough without a power cut; so fsync is off, but a

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
+import { makeBelow, makeFolder, removeFolder } from "../support/folder.ts";
+import { until } from "../support/wait.ts";
 import { Database } from "./database.ts";
-import { makeBelow, makeFolder, removeFolder } from "./folder.ts";
 import { Node } from "./node.ts";
 import { readOptions } from "./options.ts";
 import { Random } from "./random.ts";
@@ -9,7 +10,6 @@ import { StreamReader } from "./reader.ts";
 import { findings } from "./report.ts";
 import { compileShim } from "./shim.ts";
 import { judge } from "./verdict.ts";
-import { until } from "./wait.ts";
 import { missingTools } from "./world.ts";
 import { Writer } from "./writer.ts";
 

@@ -1,5 +1,5 @@
+import { eventOf } from "../support/kafka.ts";
 import { SseReader } from "../support/sse.ts";
-import { eventOf } from "./broker.ts";
 import type { SeenEvent } from "./verdict.ts";
 import type { Target } from "./writer.ts";
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { until } from "../support/wait.ts";
 import type { Fault } from "./fault.ts";
 import { Random } from "./random.ts";
 import { isClean, judge, longestPause, type Verdict } from "./verdict.ts";
-import { until } from "./wait.ts";
 import type { World } from "./world.ts";
 import { Writer } from "./writer.ts";
 

@@ -1,11 +1,11 @@
 import { LibraryNotFoundError, loadLibrary } from "../../src/kafka/index.ts";
-import { Broker, missingForKafka, TOPIC } from "./broker.ts";
+import { makeBelow, makeFolder, removeFolder } from "../support/folder.ts";
+import { Broker, missingForKafka, TOPIC } from "../support/kafka.ts";
+import { until } from "../support/wait.ts";
 import { Database } from "./database.ts";
-import { makeBelow, makeFolder, removeFolder } from "./folder.ts";
 import { Node } from "./node.ts";
 import { StreamReader } from "./reader.ts";
 import { compileShim } from "./shim.ts";
-import { until } from "./wait.ts";
 
 const NODES = ["one", "two"];
 /** Milliseconds for everything to be well after a fault was lifted; it takes 10 s for a broker's clients to come back. */

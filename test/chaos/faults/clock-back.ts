@@ -1,5 +1,5 @@
+import { until } from "../../support/wait.ts";
 import type { Fault } from "../fault.ts";
-import { until } from "../wait.ts";
 
 const HOUR_S = 3_600;
 /** Seconds that a clock may be off what it was set to. */

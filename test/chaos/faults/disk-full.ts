@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { until } from "../../support/wait.ts";
 import type { Fault, Scene } from "../fault.ts";
-import { until } from "../wait.ts";
 
 /** What PostgreSQL writes into its log. */
 const NO_SPACE = "No space left on device";

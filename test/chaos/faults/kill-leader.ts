@@ -1,5 +1,5 @@
+import { until } from "../../support/wait.ts";
 import type { Fault, Scene } from "../fault.ts";
-import { until } from "../wait.ts";
 
 /** Milliseconds after which a leader whose broker or database stands still is sure to wait for it. */
 const STALL_MS = 300;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { until } from "../../support/wait.ts";
 import type { Fault, Scene } from "../fault.ts";
-import { until } from "../wait.ts";
 
 /** Bytes that the topic takes, and of the event that is larger; both leave ordinary events alone. */
 const LIMIT = 20_000;

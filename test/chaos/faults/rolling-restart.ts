@@ -1,5 +1,5 @@
+import { until } from "../../support/wait.ts";
 import type { Fault } from "../fault.ts";
-import { until } from "../wait.ts";
 
 /** Both servers are restarted one after the other, as for a new version. */
 export const rollingRestart: Fault = {

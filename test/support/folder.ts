@@ -44,8 +44,10 @@ export function removeFolder(folder: string): void {
  * that nobody takes it while the server that has it is being started again.
  */
 export function freePort(from: number): number {
-  for (let port = from; port < from + 2_000; port += 2) if (isFree(port) && isFree(port + 1)) return port;
-  throw new Error(`no free port from ${from} on`);
+  // Each worker of a parallel run looks elsewhere first: what it found is taken only when its server listens.
+  const first = from + 2 * (process.pid % 500);
+  for (let port = first; port < first + 1_000; port += 2) if (isFree(port) && isFree(port + 1)) return port;
+  throw new Error(`no free port from ${first} on`);
 }
 
 function isFree(port: number): boolean {

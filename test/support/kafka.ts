@@ -2,9 +2,9 @@ import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Admin } from "@platformatic/kafka";
-import { ROOT } from "../support/server.ts";
+import type { SeenEvent } from "../chaos/verdict.ts";
 import { freePort, makeBelow } from "./folder.ts";
-import type { SeenEvent } from "./verdict.ts";
+import { ROOT } from "./server.ts";
 import { until } from "./wait.ts";
 
 /** Where ../shared/tools/kafka-up keeps the jars that it gets. */
