@@ -10,7 +10,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { realAmbient } from "../src/ambient.ts";
-import type { CrmDependencies } from "../src/crm/context.ts";
+import { openCrm } from "../src/crm/context.ts";
 import { jobListSchema, listJobs } from "../src/crm/jobs.ts";
 import { migrate } from "../src/db/migrate.ts";
 import { stopTestServer, type TestDatabase, testDatabase } from "../test/support/postgres.ts";
@@ -56,13 +56,13 @@ const own: TestDatabase | undefined = url ? undefined : await testDatabase();
 const sql = postgres(url ?? own?.url ?? "", { max: 2, onnotice: () => {}, fetch_types: false });
 await migrate(sql);
 await seed();
-const deps: CrmDependencies = {
+const deps = openCrm({
   sql,
   ambient: realAmbient,
   idempotencyTtlMs: 0,
   requireIfMatch: false,
   committed() {},
-};
+});
 const [account] = await sql<{ id: string }[]>`select id from accounts where tenant_id = ${TENANT} order by id limit 1`;
 
 const lines: string[] = [];

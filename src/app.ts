@@ -4,6 +4,7 @@ import { version } from "../package.json";
 import { type Ambient, realAmbient } from "./ambient.ts";
 import { openAuth } from "./auth/open.ts";
 import type { Config } from "./config.ts";
+import { openCrm } from "./crm/context.ts";
 import { EmbeddedPostgres } from "./db/embedded/index.ts";
 import { migrate } from "./db/migrate.ts";
 import { createPool, probe, type Sql } from "./db/pool.ts";
@@ -133,13 +134,13 @@ export class App {
         registry,
         outbox: { sql, status: outbox },
         auth: openAuth(config, this.#logger, this.#ambient),
-        crm: {
+        crm: openCrm({
           sql,
           ambient: this.#ambient,
           idempotencyTtlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
           requireIfMatch: config.REQUIRE_IF_MATCH,
           committed: () => (relay.state === "leading" ? relay.kick() : notifier.notify()),
-        },
+        }),
         http: {
           body: { maxBytes: config.MAX_BODY_BYTES, timeoutMs: config.BODY_TIMEOUT_MS },
           tenant: { rate: config.TENANT_RPS, burst: config.TENANT_BURST || Math.max(1, 2 * config.TENANT_RPS) },

@@ -4,6 +4,7 @@ import { Registry } from "prom-client";
 import { type TestDatabase, testDatabase } from "../test/support/postgres.ts";
 import { realAmbient } from "./ambient.ts";
 import { OPEN } from "./auth/open.ts";
+import { openCrm } from "./crm/context.ts";
 import { createPool, type Sql } from "./db/pool.ts";
 import { MemoryLog } from "./log/memory.ts";
 import { loadAssets } from "./ops/index.ts";
@@ -33,7 +34,7 @@ beforeAll(async () => {
     ambient: realAmbient,
     hub,
     assets: await loadAssets(),
-    crm: { sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch: false, committed() {} },
+    crm: openCrm({ sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch: false, committed() {} }),
     auth: OPEN,
     registry: new Registry(),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
@@ -265,7 +266,13 @@ describe("the edge", () => {
 
   test("a database that is away is a 503 with Retry-After, without its words", async () => {
     const broken = createPool("postgres://x:s3cret@127.0.0.1:1/x", 1, pino({ level: "silent" }));
-    const crm = { sql: broken, ambient: realAmbient, idempotencyTtlMs: 1, requireIfMatch: false, committed() {} };
+    const crm = openCrm({
+      sql: broken,
+      ambient: realAmbient,
+      idempotencyTtlMs: 1,
+      requireIfMatch: false,
+      committed() {},
+    });
     const health = { version: "", page: "/", checks: async () => [] };
     const away = createRoutes({
       logger: pino({ level: "silent" }),

@@ -1,9 +1,15 @@
 import type { Ambient } from "../ambient.ts";
-import type { Sql } from "../db/pool.ts";
-import type { IdempotentRequest } from "../idempotency/write.ts";
+import { Coalescer } from "../db/coalescer.ts";
+import { isUndone, type Sql } from "../db/pool.ts";
+import type { IdempotentRequest, WriteRow } from "../idempotency/write.ts";
+import { type JobCreation, type JobRead, runCreations, runReads } from "./together.ts";
+
+/** Calls under way from which on what is asked waits for each other, and how much goes into one; measured by bench/api.ts. */
+const UNDER_WAY = 2;
+const TOGETHER_MAX = 32;
 
 /** What the CRM needs from outside. */
-export interface CrmDependencies {
+export interface CrmOptions {
   readonly sql: Sql;
   readonly ambient: Ambient;
   /** Milliseconds for which an idempotency key is kept. */
@@ -12,6 +18,25 @@ export interface CrmDependencies {
   readonly requireIfMatch: boolean;
   /** Told after each COMMIT that appended to the outbox; wakes the relay. */
   committed(): void;
+}
+
+/** What the CRM's verbs work with. */
+export interface CrmDependencies extends CrmOptions {
+  /** Jobs to be made, which share transactions while the server is busy. */
+  readonly jobCreations: Coalescer<JobCreation, WriteRow>;
+  /** Jobs to be read by id, which share round trips. */
+  readonly jobReads: Coalescer<JobRead, ShownEntity | undefined>;
+}
+
+/** Makes what the CRM's verbs work with. */
+export function openCrm(options: CrmOptions): CrmDependencies {
+  const { sql } = options;
+  const shared = { isUndone, underWay: UNDER_WAY, items: TOGETHER_MAX };
+  return {
+    ...options,
+    jobCreations: new Coalescer({ ...shared, run: (items) => runCreations(sql, items) }),
+    jobReads: new Coalescer({ ...shared, run: (items) => runReads(sql, items) }),
+  };
 }
 
 /** One write as its caller made it. */

@@ -15,7 +15,7 @@ import {
   readPage,
   textFilter,
 } from "./lists.ts";
-import { runWrite, type WriteOutcome } from "./write.ts";
+import { runWrite, type WriteOutcome, written } from "./write.ts";
 
 /** States of a job. */
 export const JOB_STATUSES = ["Open", "Scheduled", "InProgress", "Completed", "Cancelled"] as const;
@@ -91,17 +91,24 @@ export const jobListSchema = listSchema("jobs", ["createdAt", "updatedAt", "sche
 export interface Job extends NewJob, EntityFields {}
 
 /** Creates a job, its `JobCreated` event and the stored response in one transaction and one round trip. */
-export function createJob(deps: CrmDependencies, context: WriteContext, input: NewJob): Promise<WriteOutcome> {
+export async function createJob(deps: CrmDependencies, context: WriteContext, input: NewJob): Promise<WriteOutcome> {
   const now = deps.ambient.now();
-  const [id, eventId] = [deps.ambient.newId(), deps.ambient.newId()];
-  // JSON goes through ::text, else the driver would encode the string as JSON a second time.
-  return runWrite(
-    deps,
-    context,
+  const { tenantId, idempotency, method, path, requestId, traceparent } = context;
+  const row = deps.jobCreations.add({
+    tenant: tenantId,
+    key: idempotency?.key ?? null,
+    fingerprint: idempotency?.fingerprint.toHex() ?? null,
+    method,
+    path,
+    request: requestId,
+    traceparent,
     now,
-    (sql, write) => sql<WriteRow[]>`
-      select * from create_job(${write}, ${id}::uuid, ${eventId}::uuid, ${JSON.stringify(input)}::text::json)`,
-  );
+    expires: new Date(now.getTime() + deps.idempotencyTtlMs),
+    id: deps.ambient.newId(),
+    event: deps.ambient.newId(),
+    input,
+  });
+  return written(deps, await row);
 }
 
 /** Creates jobs, all or none, as `createJob` does one: one transaction, one round trip, one idempotency key. */
@@ -158,7 +165,7 @@ export function deleteJob(deps: CrmDependencies, context: WriteContext, id: stri
  * @throws {AppError} not-found, also when the job is another tenant's
  */
 export async function getJob(deps: CrmDependencies, tenantId: string, id: string): Promise<ShownEntity> {
-  const [job] = await deps.sql<ShownEntity[]>`select version, body from get_job(${tenantId}::uuid, ${id}::uuid)`;
+  const job = await deps.jobReads.add({ tenant: tenantId, id });
   if (job === undefined) throw new AppError("not-found", `There is no job ${id}`);
   return job;
 }

@@ -14,6 +14,7 @@ import contactJson from "../../sql/functions/contact_json.sql" with { type: "tex
 import createAccount from "../../sql/functions/create_account.sql" with { type: "text" };
 import createContact from "../../sql/functions/create_contact.sql" with { type: "text" };
 import createJob from "../../sql/functions/create_job.sql" with { type: "text" };
+import createJobEach from "../../sql/functions/create_job_each.sql" with { type: "text" };
 import deleteAccount from "../../sql/functions/delete_account.sql" with { type: "text" };
 import deleteContact from "../../sql/functions/delete_contact.sql" with { type: "text" };
 import deleteJob from "../../sql/functions/delete_job.sql" with { type: "text" };
@@ -23,7 +24,7 @@ import findMatches from "../../sql/functions/find_matches.sql" with { type: "tex
 import finishWrite from "../../sql/functions/finish_write.sql" with { type: "text" };
 import getAccount from "../../sql/functions/get_account.sql" with { type: "text" };
 import getContact from "../../sql/functions/get_contact.sql" with { type: "text" };
-import getJob from "../../sql/functions/get_job.sql" with { type: "text" };
+import getJobEach from "../../sql/functions/get_job_each.sql" with { type: "text" };
 import jobJson from "../../sql/functions/job_json.sql" with { type: "text" };
 import listAccounts from "../../sql/functions/list_accounts.sql" with { type: "text" };
 import listContacts from "../../sql/functions/list_contacts.sql" with { type: "text" };
@@ -66,9 +67,10 @@ export const FUNCTIONS: readonly SqlFile[] = [
   { name: "job_json.sql", text: jobJson },
   { name: "check_job.sql", text: checkJob },
   { name: "create_job.sql", text: createJob },
+  { name: "create_job_each.sql", text: createJobEach },
   { name: "change_job.sql", text: changeJob },
   { name: "delete_job.sql", text: deleteJob },
-  { name: "get_job.sql", text: getJob },
+  { name: "get_job_each.sql", text: getJobEach },
   { name: "account_json.sql", text: accountJson },
   { name: "patched_account.sql", text: patchedAccount },
   { name: "create_account.sql", text: createAccount },

@@ -34,6 +34,11 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && UNAVAILABLE.test(error.code);
 }
 
+/** True for an error after which nothing of the statement was done and another may go well: the server itself said so. */
+export function isUndone(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && error.severity_local === "ERROR" && !isUnavailable(error);
+}
+
 /** The database cannot be used; the message is one line that says why, without the password. */
 export class DatabaseError extends Error {
   override readonly name = "DatabaseError";

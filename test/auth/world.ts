@@ -3,6 +3,7 @@ import { Registry } from "prom-client";
 import { realAmbient } from "../../src/ambient.ts";
 import { openAuth } from "../../src/auth/open.ts";
 import { readConfig } from "../../src/config.ts";
+import { openCrm } from "../../src/crm/context.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
 import { loadAssets } from "../../src/ops/index.ts";
@@ -29,7 +30,7 @@ export async function startWorld(env: Record<string, string>) {
     hub,
     auth: openAuth(readConfig(env), logger, ambient),
     assets: await loadAssets({ script: "" }),
-    crm: { sql, ambient, idempotencyTtlMs: 86_400_000, requireIfMatch: false, committed() {} },
+    crm: openCrm({ sql, ambient, idempotencyTtlMs: 86_400_000, requireIfMatch: false, committed() {} }),
     registry: new Registry(),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     health: { version: "1.2.3", page: "/ops/crm-events", checks: async () => [] },

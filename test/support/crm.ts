@@ -1,5 +1,5 @@
 import { realAmbient } from "../../src/ambient.ts";
-import type { CrmDependencies, IfMatch, WriteContext } from "../../src/crm/context.ts";
+import { type IfMatch, openCrm, type WriteContext } from "../../src/crm/context.ts";
 import type { WriteOutcome } from "../../src/crm/write.ts";
 import type { Sql } from "../../src/db/pool.ts";
 import { withTenant } from "../../src/db/tenant.ts";
@@ -7,13 +7,13 @@ import { withTenant } from "../../src/db/tenant.ts";
 /** What the CRM needs, on a test's database. `committed` counts wake-ups of the relay. */
 export function crmDependencies(sql: Sql, options: { requireIfMatch?: boolean } = {}) {
   const counter = { commits: 0 };
-  const deps: CrmDependencies = {
+  const deps = openCrm({
     sql,
     ambient: realAmbient,
     idempotencyTtlMs: 86_400_000,
     requireIfMatch: options.requireIfMatch ?? false,
     committed: () => counter.commits++,
-  };
+  });
   return { deps, counter };
 }
 

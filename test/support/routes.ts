@@ -2,6 +2,7 @@ import pino from "pino";
 import { Registry } from "prom-client";
 import { realAmbient } from "../../src/ambient.ts";
 import { type Auth, OPEN } from "../../src/auth/open.ts";
+import { openCrm } from "../../src/crm/context.ts";
 import { createPool } from "../../src/db/pool.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
 import { loadAssets } from "../../src/ops/index.ts";
@@ -33,7 +34,7 @@ export async function testRoutes(
     ambient: realAmbient,
     hub,
     assets: await loadAssets(),
-    crm: { sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch, committed() {} },
+    crm: openCrm({ sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch, committed() {} }),
     auth,
     registry: new Registry(),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },

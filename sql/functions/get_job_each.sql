@@ -1,0 +1,10 @@
+-- Jobs of several callers in one round trip, each seen as its own tenant: a row for each, of nulls when there is no such job.
+create or replace function get_job_each(p_tenants uuid[], p_ids uuid[]) returns table (version integer, body text)
+language plpgsql as $$
+begin
+  for i in 1..cardinality(p_ids) loop
+    perform enter_tenant(p_tenants[i]);
+    select j.version, job_json(j) into version, body from jobs j where j.tenant_id = p_tenants[i] and j.id = p_ids[i];
+    return next;
+  end loop;
+end $$;
