@@ -14,6 +14,7 @@ import type { Check } from "./http/health.ts";
 import { HttpServer } from "./http/server.ts";
 import { KeyPruner } from "./idempotency/prune.ts";
 import type { EventLog } from "./log/log.ts";
+import type { MemoryLog } from "./log/memory.ts";
 import { openLog } from "./log/open.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { loadAssets } from "./ops/index.ts";
@@ -28,6 +29,7 @@ import {
   selectNextOffsets,
   selectPublished,
 } from "./outbox/index.ts";
+import type { Packed } from "./packed.ts";
 import { createRoutes } from "./routes.ts";
 import { Hub } from "./stream/index.ts";
 
@@ -56,14 +58,17 @@ export class App {
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #ambient: Ambient;
+  readonly #packed: Packed;
   readonly #http: HttpServer;
   /** What was started, to be stopped in reverse; each has a name for the log. */
   readonly #started: { name: string; stop(): Promise<void>; graceMs: number }[] = [];
   #hub: Hub | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(config: Config, logger: Logger, ambient: Ambient = realAmbient) {
+  /** @param packed what a compiled binary brings along */
+  constructor(config: Config, logger: Logger, ambient: Ambient = realAmbient, packed: Packed = {}) {
     this.#config = config;
+    this.#packed = packed;
     this.#logger = logger;
     this.#ambient = ambient;
     this.#http = new HttpServer(config.HOST, config.PORT, logger);
@@ -99,7 +104,7 @@ export class App {
     this.#onStop("port", () => this.#http.stop());
     this.#refuseWhenStopped();
     // Bundling takes 0.2 s the first time, so it runs beside the start of the database.
-    const assets = loadAssets();
+    const assets = loadAssets(this.#packed);
     assets.catch(() => {});
 
     const databaseUrl = config.DATABASE_URL ?? (await this.#startEmbeddedPostgres());
@@ -169,13 +174,14 @@ export class App {
   }
 
   async #startLog(sql: Sql): Promise<EventLog> {
-    const log = await openLog(this.#config, this.#logger, async (memory) => {
+    const restore = async (memory: MemoryLog) => {
       await refuseSecondLog(sql);
       // The count first: what is published between the two is counted and not restored, which only leaves a gap.
       const unrecorded = await countUnpublished(sql);
       const published = await selectPublished(sql, this.#config.LOG_RECORDS + RESTORE_MARGIN);
       memory.restore(published, await selectNextOffsets(sql), unrecorded);
-    });
+    };
+    const log = await openLog(this.#config, this.#logger, restore, this.#packed);
     this.#onStop("event log", () => log.stop(), LOG_GRACE_MS);
     await log.start();
     return log;

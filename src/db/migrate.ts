@@ -48,6 +48,20 @@ export async function migrate(sql: Sql, options: MigrateOptions = {}): Promise<M
   }
 }
 
+/**
+ * What `migrate` would apply now; changes nothing.
+ * @throws {MigrationError} when an applied migration was edited
+ */
+export async function pendingFiles(sql: Sql, options: Pick<MigrateOptions, "files"> = {}): Promise<MigrationReport> {
+  const files = options.files ?? { migrations: MIGRATIONS, functions: FUNCTIONS };
+  const applied = (await hasBookkeeping(sql)) ? await checksums(sql) : new Map<string, string>();
+  for (const file of files.migrations) refuseEdited(file, applied.get(file.name));
+  return {
+    migrations: files.migrations.filter((file) => !applied.has(file.name)).map(({ name }) => name),
+    functions: changedFunctions(files.functions, applied).map(({ name }) => name),
+  };
+}
+
 /** Polls instead of waiting in the server: a waiting statement holds a snapshot, on which CREATE INDEX CONCURRENTLY would wait in turn. */
 async function takeLock(session: postgres.ReservedSql, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
@@ -63,9 +77,13 @@ async function takeLock(session: postgres.ReservedSql, timeoutMs: number): Promi
   }
 }
 
+async function hasBookkeeping(sql: Sql): Promise<boolean> {
+  const [row] = await sql<{ known: boolean }[]>`select to_regclass('public.schema_files') is not null as known`;
+  return row?.known === true;
+}
+
 async function createBookkeeping(session: postgres.ReservedSql): Promise<void> {
-  const [row] = await session<{ known: boolean }[]>`select to_regclass('public.schema_files') is not null as known`;
-  if (row?.known) return;
+  if (await hasBookkeeping(session)) return;
   await session`
     create table public.schema_files (
       name       text primary key,
@@ -83,10 +101,13 @@ async function applyMigrations(session: postgres.ReservedSql, files: readonly Sq
 }
 
 async function applyFunctions(session: postgres.ReservedSql, files: readonly SqlFile[]): Promise<string[]> {
-  const applied = await checksums(session);
-  const changed = files.filter((file) => applied.get(`functions/${file.name}`) !== checksum(file));
+  const changed = changedFunctions(files, await checksums(session));
   for (const file of changed) await apply(session, file, `functions/${file.name}`);
   return changed.map((file) => file.name);
+}
+
+function changedFunctions(files: readonly SqlFile[], applied: ReadonlyMap<string, string>): SqlFile[] {
+  return files.filter((file) => applied.get(`functions/${file.name}`) !== checksum(file));
 }
 
 function refuseEdited(file: SqlFile, applied: string | undefined): void {
@@ -112,7 +133,7 @@ async function apply(session: postgres.ReservedSql, file: SqlFile, recordedName:
   }
 }
 
-async function checksums(session: postgres.ReservedSql): Promise<Map<string, string>> {
+async function checksums(session: Sql): Promise<Map<string, string>> {
   const rows = await session<{ name: string; checksum: string }[]>`select name, checksum from public.schema_files`;
   return new Map(rows.map((row) => [row.name, row.checksum]));
 }

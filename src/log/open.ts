@@ -1,12 +1,14 @@
 import type { Config } from "../config.ts";
 import { type Library, loadLibrary, type Properties } from "../kafka/index.ts";
 import type { Logger } from "../metrics/logger.ts";
+import type { Packed } from "../packed.ts";
 import { KafkaLog } from "./kafka.ts";
 import type { EventLog } from "./log.ts";
 import { MemoryLog } from "./memory.ts";
 
 /**
  * The event log that the configuration asks for, not started: in Kafka with KAFKA_BROKERS, else in this process.
+ * @param packed what a compiled binary brings along
  * @param restore refills the in-process log with what an earlier process published
  * @throws {LibraryNotFoundError} for Kafka without librdkafka; its one line names the ways to get it
  */
@@ -14,6 +16,7 @@ export async function openLog(
   config: Config,
   logger: Logger,
   restore: (log: MemoryLog) => Promise<void>,
+  packed: Packed = {},
 ): Promise<EventLog> {
   const { KAFKA_TOPIC: topic, KAFKA_PARTITIONS: partitions } = config;
   if (config.KAFKA_BROKERS === undefined) {
@@ -22,7 +25,7 @@ export async function openLog(
     return log;
   }
   return new KafkaLog({
-    library: configuredLibrary(config),
+    library: configuredLibrary(config, packed),
     properties: kafkaProperties(config),
     topic,
     partitions,
@@ -32,9 +35,9 @@ export async function openLog(
   });
 }
 
-/** Loads librdkafka from where the configuration says. Throws LibraryNotFoundError. */
-export function configuredLibrary(config: Config): Library {
-  return loadLibrary({ path: config.LIBRDKAFKA_PATH });
+/** Loads librdkafka from where the configuration says, else the one that a binary brings. Throws LibraryNotFoundError. */
+export function configuredLibrary(config: Config, packed: Packed): Library {
+  return loadLibrary({ path: config.LIBRDKAFKA_PATH, embedded: packed.librdkafka });
 }
 
 /** librdkafka's properties from the named variables; KAFKA_OPTIONS go before them. */

@@ -1,4 +1,4 @@
-export { outboxCommand } from "./command.ts";
+export { type OutboxCommand, outboxCommand } from "./command.ts";
 export { refuseSecondLog, SecondLogError } from "./lock.ts";
 export { OutboxMetrics } from "./metrics.ts";
 export { CommitNotifier } from "./notify.ts";

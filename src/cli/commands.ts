@@ -1,0 +1,17 @@
+import type { Command } from "./command.ts";
+import { doctor } from "./doctor.ts";
+import { migrateCommand } from "./migrate.ts";
+import { outboxDiscard, outboxList, outboxRequeue } from "./outbox.ts";
+import { serve } from "./serve.ts";
+import { versionCommand } from "./version.ts";
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  serve,
+  migrateCommand,
+  outboxList,
+  outboxRequeue,
+  outboxDiscard,
+  doctor,
+  versionCommand,
+];

@@ -1,0 +1,21 @@
+import { type Config, readConfig } from "../config.ts";
+import { createPool, probe, type Sql } from "../db/pool.ts";
+import { createLogger } from "../metrics/logger.ts";
+import { CommandError } from "./exit.ts";
+
+/**
+ * Runs `work` on the database of DATABASE_URL.
+ * @param otherwise what to do when there is none
+ * @throws {CommandError | ConfigError | DatabaseError}
+ */
+export async function withDatabase<T>(otherwise: string, work: (sql: Sql, config: Config) => Promise<T>): Promise<T> {
+  const config = readConfig();
+  if (config.DATABASE_URL === undefined) throw new CommandError(`DATABASE_URL: is not set; ${otherwise}`);
+  const sql = createPool(config.DATABASE_URL, 1, createLogger("silent", "json"));
+  try {
+    await probe(sql);
+    return await work(sql, config);
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
