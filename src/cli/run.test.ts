@@ -21,7 +21,8 @@ describe("the command line", () => {
   test("--help lists every command with its line", async () => {
     const { code, out, err } = await run("--help");
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    for (const { name, summary } of COMMANDS) expect(out).toMatch(new RegExp(`^  ${name} +${escape(summary)}$`, "m"));
+    const lines = out.split("\n").map((line) => line.trim().split(/ {2,}/));
+    for (const { name, summary } of COMMANDS) expect(lines).toContainEqual([name, summary]);
   });
 
   test.each(COMMANDS.map(({ name }) => [name]))(
@@ -94,7 +95,3 @@ describe("the command line", () => {
     });
   });
 });
-
-function escape(text: string): string {
-  return text.replaceAll(/[()[\].?*+^$|\\]/g, "\\$&");
-}
