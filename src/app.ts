@@ -165,6 +165,7 @@ export class App {
     const postgres = new EmbeddedPostgres({
       dataDir: resolve(this.#config.DATA_DIR),
       log: this.#logger,
+      packed: this.#packed.postgres,
       settings: { max_connections: String(Math.max(100, this.#config.DATABASE_POOL + SPARE_CONNECTIONS)) },
     });
     this.#onStop("embedded PostgreSQL", () => postgres.stop(), POSTGRES_GRACE_MS);

