@@ -35,6 +35,8 @@ export async function buildBinary({ outfile, postgres }: BuildOptions): Promise<
       minify: true,
       sourcemap: "linked",
     });
+    // The map is inside as well.
+    await rm(`${outfile}.map`, { force: true });
   } finally {
     await rm(work, { recursive: true, force: true });
   }

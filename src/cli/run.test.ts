@@ -1,21 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { version } from "../../package.json";
 import { COMMANDS } from "./commands.ts";
-import { execute } from "./run.ts";
+import { runHere } from "./run.fixture.ts";
 
-async function run(...argv: string[]) {
-  const printed = { out: "", err: "" };
-  const code = await execute(argv, {
-    out: (text) => {
-      printed.out += text;
-    },
-    err: (text) => {
-      printed.err += text;
-    },
-    packed: {},
-  });
-  return { code, ...printed };
-}
+const run = (...argv: string[]) => runHere(argv);
 
 describe("the command line", () => {
   test("--help lists every command with its line", async () => {
