@@ -45,6 +45,8 @@ const LOG_GRACE_MS = 200;
 const SPARE_CONNECTIONS = 40;
 /** Milliseconds that PostgreSQL gets to stop even when the time is up: left running it would be a process left behind. */
 const POSTGRES_GRACE_MS = 1_000;
+/** Milliseconds that ended streams get for their last bytes. */
+const FLUSH_MS = 200;
 /** Milliseconds kept back from the shutdown's time for what comes after the requests. */
 const AFTER_DRAIN_MS = 1_000;
 
@@ -64,6 +66,10 @@ export class App {
   readonly #started: { name: string; stop(): Promise<void>; graceMs: number }[] = [];
   #hub: Hub | undefined;
   #stopped: Promise<void> | undefined;
+  #isServing = false;
+  #isStopping = false;
+  /** When the time to stop is over, by performance.now. */
+  #deadline = Number.POSITIVE_INFINITY;
 
   /** @param packed what a compiled binary brings along */
   constructor(config: Config, logger: Logger, ambient: Ambient = realAmbient, packed: Packed = {}) {
@@ -154,6 +160,7 @@ export class App {
         health: { version, page: "/ops/crm-events", checks: () => this.#checks(sql, relay, hub) },
       }),
     );
+    this.#isServing = true;
   }
 
   /** Told to stop while starting: nothing more may be built, for nobody would stop it. */
@@ -200,6 +207,9 @@ export class App {
       now: () => this.#ambient.now().getTime(),
     });
     this.#hub = hub;
+    this.#onStop("last bytes of the streams", () =>
+      this.#http.flush(Math.min(this.#deadline, performance.now() + FLUSH_MS)),
+    );
     this.#onStop("stream", () => hub.stop());
     hub.start();
     // A log that is away must not keep the API from serving: then the stream begins later, and readiness says so.
@@ -242,18 +252,28 @@ export class App {
       // Without Kafka the leader's events are in the leader's process: a standby would show none of them.
       { name: "relay", state: relay.state, ok: relay.state === "leading" || this.#config.KAFKA_BROKERS !== undefined },
       { name: "stream", state: hub.isCaughtUp ? "live" : "catching up", ok: hub.isCaughtUp },
+      ...(this.#isStopping ? [{ name: "server", state: "stopping", ok: false }] : []),
     ];
   }
 
+  /**
+   * Not ready; no new connections; requests under way end, and what they committed is published by the relay, which then
+   * hands over its lead; streams are told to come back elsewhere; what was written is flushed; then the rest.
+   */
   async #stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#http.retire();
+    if (this.#isServing) await Bun.sleep(this.#config.SHUTDOWN_DELAY_MS);
     const deadline = performance.now() + this.#config.SHUTDOWN_TIMEOUT_MS;
-    // Streams never end by themselves; their clients come back once the server does.
-    this.#hub?.closeClients();
-    await this.#http.drain(deadline - Math.min(AFTER_DRAIN_MS, this.#config.SHUTDOWN_TIMEOUT_MS / 2));
+    this.#deadline = deadline;
+    const afterDrain = Math.min(AFTER_DRAIN_MS, this.#config.SHUTDOWN_TIMEOUT_MS / 2);
+    await this.#http.drain(deadline - afterDrain, () => this.#hub?.clientCount ?? 0);
+    this.#logger.debug("no request is under way any more");
     for (const part of this.#started.toReversed()) {
       const stopped = part
         .stop()
         .catch((error: unknown) => this.#logger.error({ err: error, part: part.name }, "a part did not stop"));
+      this.#logger.debug({ part: part.name }, "stopping a part");
       const ms = Math.max(part.graceMs, deadline - performance.now());
       if ((await within(ms, stopped)) === "late")
         this.#logger.warn({ part: part.name }, "a part was not stopped in time");

@@ -210,6 +210,9 @@ const fields = {
   SHUTDOWN_TIMEOUT_MS: integer(100, 600_000, 4_000).describe(
     "Milliseconds for requests under way when the server is told to stop.",
   ),
+  SHUTDOWN_DELAY_MS: integer(0, 600_000, 0).describe(
+    "Milliseconds before that in which it still accepts but says on /healthz/ready that it is not: for a load balancer that looks there, such as Kubernetes'.",
+  ),
   LOG_LEVEL: z.enum(LOG_LEVELS, allowed(LOG_LEVELS)).default("info").describe("Least severe line to log."),
   LOG_FORMAT: z
     .enum(LOG_FORMATS, allowed(LOG_FORMATS))

@@ -69,7 +69,10 @@ async function serveUntilTold(withParent: boolean, { out, packed }: Context): Pr
     if (config.LOG_FORMAT !== "json") out(banner(app.url));
     await asked.promise;
   }
-  setTimeout(() => process.exit(Exit.failed), config.SHUTDOWN_TIMEOUT_MS + KILL_MARGIN_MS).unref();
+  setTimeout(
+    () => process.exit(Exit.failed),
+    config.SHUTDOWN_DELAY_MS + config.SHUTDOWN_TIMEOUT_MS + KILL_MARGIN_MS,
+  ).unref();
   await app.stop();
   await started;
   logger.info("stopped");

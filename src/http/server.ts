@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { headerError } from "../errors.ts";
 import type { Logger } from "../metrics/logger.ts";
 import type { AppEnv } from "./env.ts";
+import { closeListener } from "./listener.ts";
 import { problemResponse } from "./problem.ts";
 
 /** The port cannot be had; the message is one line that names it and the variable. */
@@ -10,6 +11,8 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
+/** Milliseconds without a new request after which a proxy is taken to have let go of its connections to this server. */
+const QUIET_MS = 100;
 /** Milliseconds between looks at whether requests are still under way. */
 const DRAIN_POLL_MS = 5;
 /** Name, IPv4 or bracketed IPv6, and an optional port. */
@@ -27,6 +30,8 @@ const IDLE_TIMEOUT_S = 30;
 export class HttpServer {
   #server: Server<undefined> | undefined;
   #app: Hono<AppEnv> | undefined;
+  #isRetiring = false;
+  #lastRequestAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly host: string,
@@ -65,9 +70,29 @@ export class HttpServer {
     return `http://${host.includes(":") ? `[${host}]` : host}:${this.#server?.port ?? this.port}`;
   }
 
-  /** Stops to accept and waits until the requests under way have ended, at most until `deadline` (performance.now). */
-  async drain(deadline: number): Promise<void> {
-    void this.#server?.stop();
+  /** From now on each answer ends its connection: a proxy that keeps connections lets go of those to this server. */
+  retire(): void {
+    this.#isRetiring = true;
+  }
+
+  /**
+   * Stops to accept and waits until the requests under way have ended, those included that still come on connections
+   * which a proxy has kept; then closes what is idle.
+   * @param deadline by performance.now; what is not done then goes on
+   * @param lasting requests that are not waited for, such as open streams
+   */
+  async drain(deadline: number, lasting: () => number = () => 0): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.retire();
+    if (server.port === undefined || !(await closeListener(server.port))) void server.stop();
+    const isQuiet = () => performance.now() - this.#lastRequestAt > QUIET_MS && server.pendingRequests <= lasting();
+    while (!isQuiet() && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
+    void server.stop();
+  }
+
+  /** Waits until everything that was answered is on its way, ended streams included, at most until `deadline` (performance.now). */
+  async flush(deadline: number): Promise<void> {
     while ((this.#server?.pendingRequests ?? 0) > 0 && performance.now() < deadline) await Bun.sleep(DRAIN_POLL_MS);
   }
 
@@ -91,7 +116,9 @@ export class HttpServer {
       fetch: (request, server) => {
         // Bun makes the URL from the Host header as it came: with a bad one it is no URL, or one with another path.
         if (!HOST.test(request.headers.get("host") ?? "") || !URL.canParse(request.url)) return badHost();
-        return this.#app?.fetch(request, { server }) ?? notReady(request);
+        this.#lastRequestAt = performance.now();
+        const response = this.#app?.fetch(request, { server }) ?? notReady(request);
+        return this.#isRetiring ? withoutReuse(response) : response;
       },
     });
   }
@@ -103,6 +130,13 @@ export class HttpServer {
     if (code === "EACCES") return `PORT: ${this.port} may not be used by this user; set PORT to one above 1023`;
     return `HOST: cannot listen on ${this.host}:${this.port}: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** The same answer; its connection ends with it. */
+async function withoutReuse(pending: Response | Promise<Response>): Promise<Response> {
+  const response = await pending;
+  response.headers.set("Connection", "close");
+  return response;
 }
 
 function badHost(): Response {

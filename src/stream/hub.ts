@@ -50,6 +50,10 @@ const RETRY_MS = 1_000;
 const STALL_MS = 60_000;
 /** Clients that may read the log at once; with Kafka each has a consumer of its own. */
 const LOG_READERS = 4;
+/** Milliseconds over which clients that are sent away come back, for each of them, and its bounds. */
+const SPREAD_MS = 1;
+const SPREAD_MIN_MS = 100;
+const SPREAD_MAX_MS = 10_000;
 /** The longest time that a timer takes; a longer one would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -93,6 +97,7 @@ export class Hub {
   readonly #ahead = new Set<Member>();
   readonly #readers = new Slots(LOG_READERS);
   readonly #heart: Heart<Member>;
+  #isDismissing = false;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -132,11 +137,27 @@ export class Hub {
     return this.#tail.isCaughtUp;
   }
 
-  /** Ends all streams and stops reading. Safe twice. */
+  /** Ends all streams, their clients told when to come back, and stops reading. Safe twice. */
   async stop(): Promise<void> {
     this.#heart.stop();
-    this.closeClients();
+    this.dismiss();
     await this.#tail.stop();
+  }
+
+  /**
+   * Ends all streams because this process does, and those that are opened from now on: each client is told to come back,
+   * which it will to another process, at a moment of its own. So many at once would hold up those whom that one serves.
+   */
+  dismiss(): void {
+    this.#isDismissing = true;
+    const count = this.#members.size;
+    for (const client of [...this.#members.keys()]) this.#sendAway(client, count);
+  }
+
+  #sendAway(client: Client, of: number): void {
+    const spreadMs = Math.min(SPREAD_MAX_MS, Math.max(SPREAD_MIN_MS, of * SPREAD_MS));
+    client.send(new Chunk(encodePreamble(Math.ceil(this.random() * spreadMs), "this server stops; please come back")));
+    client.close();
   }
 
   /** Ends all open streams; their clients come back by themselves, to whoever serves them then. */
@@ -179,6 +200,10 @@ export class Hub {
       this.#audiences.leave(audience, client);
       ended?.();
     };
+    if (this.#isDismissing) {
+      this.#sendAway(client, 1);
+      return client;
+    }
     client.send(new Chunk(encodePreamble(retryMs)));
     if (this.isCaughtUp) this.#begin(member, start);
     else void this.caughtUp.then(() => this.#begin(member, start));
