@@ -1,5 +1,6 @@
 import type { Server } from "bun";
 import type { Hono } from "hono";
+import { within } from "../deadline.ts";
 import { headerError } from "../errors.ts";
 import type { Logger } from "../metrics/logger.ts";
 import type { AppEnv } from "./env.ts";
@@ -11,6 +12,8 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
+/** Milliseconds that a request which comes while the server starts is kept waiting, before it is answered 503. */
+const PATIENCE_MS = 5_000;
 /** Milliseconds without a new request after which a proxy is taken to have let go of its connections to this server. */
 const QUIET_MS = 100;
 /** Milliseconds between looks at whether requests are still under way. */
@@ -24,12 +27,14 @@ const RELEASE_POLL_MS = 50;
 const IDLE_TIMEOUT_S = 30;
 
 /**
- * The port. It is taken before anything else starts, so that a second server says so at once, and answers 503 until
+ * The port. It is taken before anything else starts, so that a second server says so at once; requests wait until
  * `open` hands it the routes.
  */
 export class HttpServer {
   #server: Server<undefined> | undefined;
   #app: Hono<AppEnv> | undefined;
+  /** Resolved once there is something to serve, or never will be. */
+  readonly #opened = Promise.withResolvers<void>();
   #isRetiring = false;
   #lastRequestAt = Number.NEGATIVE_INFINITY;
 
@@ -59,9 +64,10 @@ export class HttpServer {
     }
   }
 
-  /** Begins to serve the routes. */
+  /** Begins to serve the routes; requests that came before are answered now. */
   open(app: Hono<AppEnv>): void {
     this.#app = app;
+    this.#opened.resolve();
   }
 
   /** Where the server can be reached, such as `http://localhost:9010`. */
@@ -73,6 +79,8 @@ export class HttpServer {
   /** From now on each answer ends its connection: a proxy that keeps connections lets go of those to this server. */
   retire(): void {
     this.#isRetiring = true;
+    // A start that has failed: nothing more is to be waited for.
+    this.#opened.resolve();
   }
 
   /**
@@ -103,6 +111,12 @@ export class HttpServer {
     this.#app = undefined;
   }
 
+  /** A proxy sends requests as soon as the port is there, and would pass a 503 on to whoever sent a POST: so they wait. */
+  async #onceOpen(request: Request, server: Server<undefined>): Promise<Response> {
+    if (!new URL(request.url).pathname.startsWith("/healthz/")) await within(PATIENCE_MS, this.#opened.promise);
+    return (await this.#app?.fetch(request, { server })) ?? notReady(request);
+  }
+
   #serve(): Server<undefined> {
     return Bun.serve({
       hostname: this.host,
@@ -117,7 +131,7 @@ export class HttpServer {
         // Bun makes the URL from the Host header as it came: with a bad one it is no URL, or one with another path.
         if (!HOST.test(request.headers.get("host") ?? "") || !URL.canParse(request.url)) return badHost();
         this.#lastRequestAt = performance.now();
-        const response = this.#app?.fetch(request, { server }) ?? notReady(request);
+        const response = this.#app?.fetch(request, { server }) ?? this.#onceOpen(request, server);
         return this.#isRetiring ? withoutReuse(response) : response;
       },
     });
