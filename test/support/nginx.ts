@@ -18,8 +18,9 @@ export class Nginx {
   /**
    * @param target such as `http://127.0.0.1:9010`
    * @param directives of the location, beside `proxy_pass`
+   * @param http directives beside the server, such as an upstream that `target` names
    */
-  async start(target: string, directives = ""): Promise<this> {
+  async start(target: string, directives = "", http = ""): Promise<this> {
     this.#folder = await mkdtemp(join(tmpdir(), "aetherlink-nginx-"));
     this.port = freePort();
     const folder = this.#folder;
@@ -30,9 +31,9 @@ export class Nginx {
       join(folder, "nginx.conf"),
       `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
       ${process.getuid?.() === 0 ? "user root;" : ""}
-      events { worker_connections 1024; }
+      events { worker_connections 4096; }
       http {
-        access_log off; ${temporary}
+        access_log off; ${temporary} ${http}
         server { listen 127.0.0.1:${this.port}; location / { proxy_pass ${target}; ${directives} } }
       }`,
     );
@@ -44,6 +45,11 @@ export class Nginx {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** What it wrote to its error log. */
+  async errors(): Promise<string> {
+    return await Bun.file(join(this.#folder, "error.log")).text();
   }
 
   async stop(): Promise<void> {
