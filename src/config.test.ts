@@ -1,4 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ConfigError, describeConfig, readConfig } from "./config.ts";
 
 const linesOf = (env: Record<string, string>): string[] => {
@@ -39,6 +42,31 @@ describe("configuration", () => {
   test("a malformed DATABASE_URL is refused without printing its password", () => {
     const lines = linesOf({ DATABASE_URL: "mysql://crm:s3cret@db/crm" });
     expect(lines).toEqual(["DATABASE_URL: must be a URL like postgres://user:password@host:5432/database"]);
+  });
+
+  test("a secret may stand in a file, whose last line end is no part of it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "aetherlink-config-"));
+    const file = join(folder, "database-url");
+    try {
+      await Bun.write(file, "postgres://crm:s3cret@db/crm\n");
+      expect(readConfig({ DATABASE_URL_FILE: file }).DATABASE_URL).toBe("postgres://crm:s3cret@db/crm");
+      expect(linesOf({ DATABASE_URL_FILE: file, DATABASE_URL: "postgres://db/crm", PORT: "x" })).toEqual([
+        `DATABASE_URL_FILE: is set, and DATABASE_URL too: unset one of them (it is ${JSON.stringify(file)})`,
+        'PORT: must be a whole number from 0 to 65535 (it is "x")',
+      ]);
+      await Bun.write(file, "\n");
+      expect(linesOf({ DATABASE_URL_FILE: file })[0]).toContain("names an empty file");
+      expect(linesOf({ DATABASE_URL_FILE: folder })[0]).toContain("cannot be read (EISDIR)");
+      expect(linesOf({ DATABASE_URL_FILE: join(folder, "none") })[0]).toContain("cannot be read (ENOENT)");
+      await Bun.write(file, "mysql://crm:s3cret@db/crm");
+      expect(linesOf({ DATABASE_URL_FILE: file }).join()).not.toContain("s3cret");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("only what is secret is looked for in a file", () => {
+    expect(readConfig({ PORT_FILE: "/nowhere" }).PORT).toBe(9010);
   });
 
   test("an address that others can reach is refused unless AUTH=none says so", () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { z } from "zod";
 
 /**
@@ -303,17 +304,37 @@ export class ConfigError extends Error {
 
 /**
  * Reads the configuration from an environment. An empty value counts as unset, as compose files and shells produce.
+ * A secret may stand in a file that `<NAME>_FILE` names, as Docker, Kubernetes and systemd hand them over.
  * @throws {ConfigError} when a value is malformed: all of them at once, a line each.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const given: Record<string, string> = {};
+  const unreadable: string[] = [];
   for (const name of Object.keys(fields)) {
     const value = env[name];
     if (value !== undefined && value !== "") given[name] = value;
+    const file = env[`${name}_FILE`];
+    if (!isSecret(name) || file === undefined || file === "") continue;
+    const secret =
+      given[name] === undefined ? readSecret(file) : { fault: `is set, and ${name} too: unset one of them` };
+    if ("fault" in secret) unreadable.push(`${name}_FILE: ${secret.fault} (it is ${JSON.stringify(file)})`);
+    else given[name] = secret.text;
   }
   const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  throw new ConfigError(result.error.issues.map((issue) => line(String(issue.path[0]), issue.message, given)));
+  if (result.success && unreadable.length === 0) return result.data;
+  const malformed = result.error?.issues.map((issue) => line(String(issue.path[0]), issue.message, given)) ?? [];
+  throw new ConfigError([...unreadable, ...malformed]);
+}
+
+/** The text of a secret's file without the line end that editors and `echo` leave; or why there is none. */
+function readSecret(path: string): { text: string } | { fault: string } {
+  try {
+    const text = readFileSync(path, "utf8").replace(/\r?\n$/, "");
+    return text === "" ? { fault: "names an empty file" } : { text };
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
+    return { fault: `names a file that cannot be read${code}` };
+  }
 }
 
 function line(name: string, message: string, given: Record<string, string>): string {
@@ -344,7 +365,7 @@ export function describeConfig(): { name: string; fallback: string; description:
   return Object.entries(fields).map(([name, field]) => ({
     name,
     fallback: showDefault(defaults[name]),
-    description: field.description ?? "",
+    description: `${field.description ?? ""}${isSecret(name) ? ` Or ${name}_FILE: a file with it.` : ""}`,
   }));
 }
 
