@@ -359,13 +359,14 @@ function isPostgresUrl(text: string): boolean {
   return url !== null && (url.protocol === "postgres:" || url.protocol === "postgresql:") && url.hostname !== "";
 }
 
-/** One row of `--help` for each variable: its name, its default as text and what it means. */
-export function describeConfig(): { name: string; fallback: string; description: string }[] {
+/** One row of `--help` for each variable: its name, its default as text, what it means, whether a file may hold it. */
+export function describeConfig(): { name: string; fallback: string; description: string; secret: boolean }[] {
   const defaults = schema.parse({}) as Record<string, unknown>;
   return Object.entries(fields).map(([name, field]) => ({
     name,
     fallback: showDefault(defaults[name]),
     description: `${field.description ?? ""}${isSecret(name) ? ` Or ${name}_FILE: a file with it.` : ""}`,
+    secret: isSecret(name),
   }));
 }
 
