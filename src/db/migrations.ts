@@ -1,6 +1,7 @@
 import migration0001 from "../../sql/0001_init.sql" with { type: "text" };
 import migration0002 from "../../sql/0002_outbox_relay.sql" with { type: "text" };
 import migration0003 from "../../sql/0003_crm.sql" with { type: "text" };
+import migration0004 from "../../sql/0004_autoheal.sql" with { type: "text" };
 import accountJson from "../../sql/functions/account_json.sql" with { type: "text" };
 import appendChange from "../../sql/functions/append_change.sql" with { type: "text" };
 import beginWrite from "../../sql/functions/begin_write.sql" with { type: "text" };
@@ -51,6 +52,7 @@ export const MIGRATIONS: readonly SqlFile[] = [
   { name: "0001_init.sql", text: migration0001 },
   { name: "0002_outbox_relay.sql", text: migration0002 },
   { name: "0003_crm.sql", text: migration0003 },
+  { name: "0004_autoheal.sql", text: migration0004 },
 ];
 
 /** SQL functions, applied anew whenever their text changes. One that SQL functions name stands before them: their bodies are checked at once. */
