@@ -24,8 +24,14 @@ export interface SessionEvents {
 /**
  * Opens a session of its own beside the pool.
  * @param role role to work as, by SET ROLE
+ * @param name what the server shows as the connection's application
  */
-export async function openSession(url: string, role: "aetherlink_relay", events: SessionEvents): Promise<Session> {
+export async function openSession(
+  url: string,
+  role: "aetherlink_relay",
+  events: SessionEvents,
+  name = "aetherlink-relay",
+): Promise<Session> {
   let isOpen = true;
   // postgres.js has this option for its own `listen`, which opens a connection beside ours, and does not declare it.
   const listening = { onnotify: () => events.onNotification() };
@@ -36,7 +42,7 @@ export async function openSession(url: string, role: "aetherlink_relay", events:
     fetch_types: false,
     // The pool recycles connections after a while by default; this one must keep its lock.
     max_lifetime: null,
-    connection: { application_name: "aetherlink-relay" },
+    connection: { application_name: name },
     onnotice: () => {},
     onclose: () => {
       const wasLost = isOpen;

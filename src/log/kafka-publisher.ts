@@ -65,6 +65,14 @@ export class KafkaPublisher {
     this.#together ??= this.#openTogether();
   }
 
+  /** Closes what is open, without waiting for it: what was not acknowledged has failed. The next call opens anew. */
+  async reopen(): Promise<void> {
+    const producers = [this.#together, this.#apart];
+    this.#together = this.#apart = undefined;
+    if (!this.#isClosed) this.open();
+    await Promise.all(producers.map((producer) => producer?.close(0)));
+  }
+
   /** Waits a moment for what is under way, then frees everything. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -127,7 +135,8 @@ export class KafkaPublisher {
     this.#together = producer;
     const results = await this.#send(producer, records);
     this.#know(results);
-    if (isBroken(results)) {
+    // Unless `reopen` has replaced it meanwhile.
+    if (isBroken(results) && this.#together === producer) {
       await producer.close(0);
       // At once, since the first request of a new one takes half a second.
       this.#together = this.#isClosed ? undefined : this.#openTogether();
@@ -163,7 +172,7 @@ export class KafkaPublisher {
     const producer = this.#apart ?? this.#kafka.producer({ ...FOREVER, "batch.num.messages": 1 });
     this.#apart = producer;
     const results = await this.#send(producer, records);
-    if (isBroken(results)) {
+    if (isBroken(results) && this.#apart === producer) {
       this.#apart = undefined;
       await producer.close(0);
     }

@@ -11,6 +11,7 @@ import type { Logger } from "../metrics/logger.ts";
 import { KafkaPublisher } from "./kafka-publisher.ts";
 import {
   type EventLog,
+  type LogCare,
   type LogRecord,
   OffsetOutOfRangeError,
   type OutgoingRecord,
@@ -83,7 +84,7 @@ export class KafkaLog implements EventLog {
   async start(): Promise<void> {
     this.#publisher.open();
     this.#admin = this.#kafka.admin();
-    void this.#ensureTopic(this.#admin);
+    void this.#ensureTopic();
   }
 
   async stop(): Promise<void> {
@@ -94,6 +95,25 @@ export class KafkaLog implements EventLog {
 
   publish(records: readonly OutgoingRecord[], options: PublishOptions = {}): Promise<PublishOutcome[]> {
     return this.#publisher.publish(records, options);
+  }
+
+  readonly care: LogCare = {
+    answers: async (timeoutMs) => await this.#opened().connect(timeoutMs),
+    hasTopic: async (timeoutMs) => await isThere(this.#opened(), this.topic, timeoutMs),
+    createTopic: async (timeoutMs) => {
+      const { partitions, replicationFactor } = this.#options;
+      return await createIfMissing(this.#opened(), this.topic, partitions, replicationFactor, timeoutMs);
+    },
+    reconnect: async () => {
+      const old = this.#opened();
+      this.#admin = this.#kafka.admin();
+      await Promise.all([this.#publisher.reopen(), old.close()]);
+    },
+  };
+
+  #opened(): Admin {
+    if (this.#admin === undefined || this.#stop.signal.aborted) throw new Error("the event log is not started");
+    return this.#admin;
   }
 
   async watermarks(): Promise<Watermarks[]> {
@@ -137,11 +157,13 @@ export class KafkaLog implements EventLog {
   }
 
   /** Until the topic is there: look, create, try again. What stands in the way is said once each time it changes. */
-  async #ensureTopic(admin: Admin): Promise<void> {
+  async #ensureTopic(): Promise<void> {
     const { partitions, replicationFactor } = this.#options;
     let said = "";
     while (!this.#stop.signal.aborted) {
       try {
+        // Asked for anew each time: `reconnect` replaces it.
+        const admin = this.#opened();
         const isNew = await createIfMissing(admin, this.topic, partitions, replicationFactor);
         if (isNew) this.#options.logger.info({ topic: this.topic, partitions }, "topic created");
         return this.#topicIsThere.resolve(await this.#countPartitions(admin, isNew));
@@ -223,21 +245,28 @@ async function isQuiet(next: Promise<unknown>): Promise<boolean> {
   }
 }
 
+/** Rejects when no broker answers in time. */
+async function isThere(admin: Admin, topic: string, timeout: number): Promise<boolean> {
+  try {
+    await admin.fetchTopicMetadata({ topics: [topic], timeout });
+    return true;
+  } catch (error) {
+    if (error instanceof KafkaError && UNKNOWN_TOPIC.has(error.code)) return false;
+    throw error;
+  }
+}
+
 /** @returns true when it was created now */
 async function createIfMissing(
   admin: Admin,
   topic: string,
   partitions: number,
   replicationFactor: number,
+  timeout = ANSWER_MS,
 ): Promise<boolean> {
-  const missing = await admin.fetchTopicMetadata({ topics: [topic], timeout: ANSWER_MS }).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (missing === undefined) return false;
-  if (!(missing instanceof KafkaError) || !UNKNOWN_TOPIC.has(missing.code)) throw missing;
+  if (await isThere(admin, topic, timeout)) return false;
   const config = { topic, numPartitions: partitions, ...(replicationFactor > 0 ? { replicationFactor } : {}) };
-  return await admin.createTopics({ topics: [config], timeout: ANSWER_MS });
+  return await admin.createTopics({ topics: [config], timeout });
 }
 
 /** UNKNOWN_TOPIC_OR_PART of the broker, and librdkafka's own UNKNOWN_TOPIC. */

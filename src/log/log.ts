@@ -63,11 +63,25 @@ export class OffsetOutOfRangeError extends Error {
   override readonly name = "OffsetOutOfRangeError";
 }
 
+/** What can be asked of, and done to, a log that is outside of this process. All times are in milliseconds. */
+export interface LogCare {
+  /** Resolves when a broker answers; rejects when none does in time. */
+  answers(timeoutMs: number): Promise<void>;
+  /** Whether the topic is there. Rejects when no broker answers. */
+  hasTopic(timeoutMs: number): Promise<boolean>;
+  /** Creates the topic as the configuration says; false when it was there already. Rejects with the broker's reason. */
+  createTopic(timeoutMs: number): Promise<boolean>;
+  /** Closes the connections for writing and asking, and opens new ones. What was handed over and not acknowledged has failed. */
+  reconnect(): Promise<void>;
+}
+
 /**
  * What the relay writes to and the hub reads from: a topic with partitions, offsets and a tail, as Kafka has them.
  */
 export interface EventLog {
   readonly topic: string;
+  /** Missing for a log inside this process, which cannot be away. */
+  readonly care?: LogCare;
   /** Resolves when records can be written and read. */
   start(): Promise<void>;
   /** Flushes what was handed over, ends all readers. Safe twice. */

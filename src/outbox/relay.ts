@@ -49,6 +49,8 @@ export class Relay {
   state: "stopped" | "standby" | "leading" = "stopped";
   readonly #options: RelayOptions;
   #stopping = false;
+  /** Calls of `stop`: what was to be started again is not, after one. */
+  #stops = 0;
   #done: Promise<void> | undefined;
   #session: Session | undefined;
   /** Resolved by a kick; a new one for each wait. */
@@ -79,8 +81,32 @@ export class Relay {
     this.#wake.resolve();
   }
 
+  /**
+   * Ends the loop and begins a new one: another session, another try for the lead. A loop that does not end, since it waits
+   * for a log or database that does not answer, is followed by the new one as soon as it does.
+   * @returns false when the old loop has not ended yet
+   */
+  async restart(): Promise<boolean> {
+    if (this.state === "stopped") return false;
+    const stops = this.#stops;
+    await this.#halt();
+    const again = () => {
+      // Unless it was stopped for good meanwhile.
+      if (this.#stops === stops) this.start();
+    };
+    const hanging = this.#done;
+    if (hanging === undefined) again();
+    else void hanging.then(again);
+    return hanging === undefined;
+  }
+
   /** Publishes what is committed, then hands over the lead; not for long when database or log do not answer. Safe twice. */
   async stop(): Promise<void> {
+    this.#stops++;
+    await this.#halt();
+  }
+
+  async #halt(): Promise<void> {
     this.#stopping = true;
     this.#stop.resolve();
     if (this.#done !== undefined && (await within(STOP_MS, this.#done)) === "late") {

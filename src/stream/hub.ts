@@ -1,5 +1,5 @@
 import type { EventLog } from "../log/log.ts";
-import { covers, formatVector } from "../log/vector.ts";
+import { covers, formatVector, type OffsetVector } from "../log/vector.ts";
 import type { Logger } from "../metrics/logger.ts";
 import { type Audience, Audiences } from "./audience.ts";
 import { CatchUp } from "./catch-up.ts";
@@ -135,6 +135,16 @@ export class Hub {
   /** True once `caughtUp` has resolved. */
   get isCaughtUp(): boolean {
     return this.#tail.isCaughtUp;
+  }
+
+  /** Next offset of each partition that is to come. */
+  get head(): OffsetVector {
+    return this.#tail.ring.head;
+  }
+
+  /** Reads the log by a new reader from where the old one stood; open streams notice nothing. */
+  restartReader(): void {
+    this.#tail.restart();
   }
 
   /** Ends all streams, their clients told when to come back, and stops reading. Safe twice. */

@@ -30,6 +30,8 @@ export class Tail {
   /** Next offset of each partition to read: before the ring's head only at the very beginning. */
   #position = new Map<number, number>();
   #stop = new AbortController();
+  /** Ends the reader at hand; the next goes on where it stood. */
+  #reader = new AbortController();
   #done: Promise<void> | undefined;
   readonly #caughtUp = Promise.withResolvers<void>();
 
@@ -47,6 +49,11 @@ export class Tail {
   /** Resolves when the ring holds the newest events. */
   get caughtUp(): Promise<void> {
     return this.#caughtUp.promise;
+  }
+
+  /** Opens a new reader where the old one stood: nothing is missed or shown twice. Does nothing before `start`. */
+  restart(): void {
+    this.#reader.abort();
   }
 
   /** Safe twice. */
@@ -80,7 +87,9 @@ export class Tail {
   async #follow(): Promise<void> {
     let backlog: LogRecord[] | undefined = [];
     const from = new Map(this.#position);
-    for await (const batch of this.#options.log.read(from, this.#stop.signal, { notePosition: true })) {
+    this.#reader = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, this.#reader.signal]);
+    for await (const batch of this.#options.log.read(from, signal, { notePosition: true })) {
       if (backlog === undefined) this.#publish(batch);
       else if (batch.length > 0) backlog.push(...batch.filter((record) => !this.#isBeforeRing(record)));
       else {
