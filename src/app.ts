@@ -1,8 +1,10 @@
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { Registry } from "prom-client";
 import { version } from "../package.json";
 import { type Ambient, realAmbient } from "./ambient.ts";
 import { openAuth } from "./auth/open.ts";
+import { Autoheal, type Parts } from "./autoheal/index.ts";
 import type { Config } from "./config.ts";
 import { openCrm } from "./crm/context.ts";
 import { EmbeddedPostgres } from "./db/embedded/index.ts";
@@ -47,6 +49,8 @@ const SPARE_CONNECTIONS = 40;
 const POSTGRES_GRACE_MS = 1_000;
 /** Milliseconds that ended streams get for their last bytes. */
 const FLUSH_MS = 200;
+/** Milliseconds that a command which autoheal runs gets to end even when the time is up. */
+const AUTOHEAL_GRACE_MS = 1_500;
 /** Milliseconds kept back from the shutdown's time for what comes after the requests. */
 const AFTER_DRAIN_MS = 1_000;
 
@@ -65,6 +69,7 @@ export class App {
   /** What was started, to be stopped in reverse; each has a name for the log. */
   readonly #started: { name: string; stop(): Promise<void>; graceMs: number }[] = [];
   #hub: Hub | undefined;
+  #autoheal: Autoheal | undefined;
   #stopped: Promise<void> | undefined;
   #isServing = false;
   #isStopping = false;
@@ -135,6 +140,7 @@ export class App {
     this.#startHousekeeping(sql);
     const outbox = new OutboxStatus(sql, relay);
     metrics.watch(registry, outbox);
+    const autoheal = await this.#startAutoheal(databaseUrl, registry, { sql, log, relay, hub });
 
     this.#http.open(
       createRoutes({
@@ -144,6 +150,7 @@ export class App {
         assets: script,
         registry,
         outbox: { sql, status: outbox },
+        autoheal: { sql, ambient: this.#ambient, autoheal, token: config.AUTOHEAL_TOKEN },
         auth: openAuth(config, this.#logger, this.#ambient),
         crm: openCrm({
           sql,
@@ -241,6 +248,24 @@ export class App {
     return relay;
   }
 
+  /** Started last and stopped first: what is being stopped is not to be mended. */
+  async #startAutoheal(databaseUrl: string, registry: Registry, parts: Parts): Promise<Autoheal> {
+    const autoheal = new Autoheal({
+      openSession: (events) => openSession(databaseUrl, "aetherlink_relay", events, "aetherlink-autoheal"),
+      sql: parts.sql,
+      logger: this.#logger,
+      ambient: this.#ambient,
+      registry,
+      parts,
+      file: resolve(this.#config.AUTOHEAL_FILE),
+      replica: `${hostname()}:${new URL(this.#http.url).port || "80"}`,
+    });
+    this.#autoheal = autoheal;
+    this.#onStop("autoheal", () => autoheal.stop(), AUTOHEAL_GRACE_MS);
+    await autoheal.start();
+    return autoheal;
+  }
+
   async #checks(sql: Sql, relay: Relay, hub: Hub): Promise<Check[]> {
     const answer = sql`select 1`.then(
       () => "ok",
@@ -266,6 +291,8 @@ export class App {
     if (this.#isServing) await Bun.sleep(this.#config.SHUTDOWN_DELAY_MS);
     const deadline = performance.now() + this.#config.SHUTDOWN_TIMEOUT_MS;
     this.#deadline = deadline;
+    // Its streams never end by themselves, and few people follow them: they need no spreading out.
+    this.#autoheal?.feed.stop();
     const afterDrain = Math.min(AFTER_DRAIN_MS, this.#config.SHUTDOWN_TIMEOUT_MS / 2);
     await this.#http.drain(deadline - afterDrain, () => this.#hub?.clientCount ?? 0);
     this.#logger.debug("no request is under way any more");

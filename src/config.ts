@@ -208,6 +208,19 @@ const fields = {
   SSE_MAX_AGE: integer(0, 604_800, 3_600).describe(
     "Seconds after which a stream is ended, at a random point in the last fifth; its client comes back where it stopped. 0: never.",
   ),
+  AUTOHEAL_FILE: z
+    .string()
+    .min(1)
+    .default("autoheal.json")
+    .describe(
+      "File with what autoheal may do and when; read anew when it changes. Missing: the rules that are built in.",
+    ),
+  AUTOHEAL_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,}$/, "must have at least 16 visible ASCII characters")
+    .optional()
+    .meta({ secret: true })
+    .describe("Bearer token that Alertmanager sends to /autoheal/alert. Unset: no alerts are taken."),
   SHUTDOWN_TIMEOUT_MS: integer(100, 600_000, 4_000).describe(
     "Milliseconds for requests under way when the server is told to stop.",
   ),

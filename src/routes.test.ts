@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import pino from "pino";
 import { Registry } from "prom-client";
+import { idleAutoheal } from "../test/support/autoheal.ts";
 import { type TestDatabase, testDatabase } from "../test/support/postgres.ts";
 import { realAmbient } from "./ambient.ts";
 import { OPEN } from "./auth/open.ts";
@@ -37,6 +38,7 @@ beforeAll(async () => {
     crm: openCrm({ sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch: false, committed() {} }),
     auth: OPEN,
     registry: new Registry(),
+    autoheal: idleAutoheal(sql),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     health: {
       version: "1.2.3",
@@ -282,6 +284,7 @@ describe("the edge", () => {
       crm,
       auth: OPEN,
       registry: new Registry(),
+      autoheal: idleAutoheal(broken),
       outbox: { sql: broken, status: new OutboxStatus(broken, { state: "standby" }) },
       health,
     });

@@ -7,6 +7,7 @@ import { sendCookies } from "./auth/cookies.ts";
 import { crmRole, opsRole, pickTenant, viewerOf, viewerRole } from "./auth/identity.ts";
 import type { Auth } from "./auth/open.ts";
 import { loginRoutes } from "./auth/routes.ts";
+import { type AutohealRouteDependencies, alertRoutes, autohealRoutes } from "./autoheal/index.ts";
 import { crmRoutes } from "./crm/api.ts";
 import type { CrmDependencies } from "./crm/context.ts";
 import type { Sql } from "./db/pool.ts";
@@ -33,6 +34,7 @@ export interface RouteDependencies {
   readonly registry: Registry;
   readonly outbox: { readonly sql: Sql; readonly status: OutboxStatus };
   readonly hub: Hub;
+  readonly autoheal: AutohealRouteDependencies;
   readonly assets: Assets;
   readonly health: HealthDependencies;
   /** What callers are held to; what is missing is as `HTTP_LIMITS` has it. */
@@ -72,6 +74,12 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.route("/api/crm", crmRoutes(deps.crm));
   app.use("/api/ops/*", inTime, signedIn, opsRole);
   app.route("/api/ops/outbox", outboxRoutes(deps.outbox));
+  // Before the identity: Alertmanager has a token of its own.
+  app.use("/autoheal/alert", inTime);
+  app.route("/", alertRoutes(deps.autoheal));
+  for (const path of ["status", "audit", "ack"]) app.use(`/autoheal/${path}`, inTime, signedIn, opsRole);
+  app.use("/autoheal/events", signedIn, opsRole);
+  app.route("/autoheal", autohealRoutes(deps.autoheal));
   app.use("/crm-events", signedIn, viewerRole);
   app.route(
     "/",

@@ -1,7 +1,7 @@
 import type postgres from "postgres";
 import type { Sql } from "../db/pool.ts";
 import { asRelay } from "../outbox/index.ts";
-import { notifyReplicas } from "./channel.ts";
+import { CHANNEL, notifyReplicas } from "./channel.ts";
 
 /** A pool, a session or a transaction. */
 export type Db = postgres.ISql;
@@ -72,8 +72,7 @@ export async function writeBefore(
       from jsonb_to_recordset(${JSON.stringify(alerts)}::text::jsonb) as d(fingerprint text, "receivedAt" timestamptz)
       where a.fingerprint = d.fingerprint and a.received_at = d."receivedAt"
     )
-    select count(*) from written`;
-  await notifyReplicas(session);
+    select pg_notify(${CHANNEL}, ''), count(*) from written`;
 }
 
 /** How the breaker of an action counts. */
@@ -116,7 +115,8 @@ export async function writeEntry(sql: Sql, entry: NewEntry): Promise<void> {
   });
 }
 
-async function insertEntry(tx: Db, entry: NewEntry): Promise<void> {
+/** Writes an entry in a transaction. */
+export async function insertEntry(tx: Db, entry: NewEntry): Promise<void> {
   await tx`
     insert into autoheal_audit
       (decision_id, phase, replica, actor, cause, action, target, result, reason, input, detail, duration_ms)

@@ -1,3 +1,4 @@
+import { RulesError } from "../autoheal/index.ts";
 import { version } from "../../package.json";
 import { ConfigError } from "../config.ts";
 import { EmbeddedPostgresError } from "../db/embedded/index.ts";
@@ -132,6 +133,7 @@ function isReadable(error: unknown): error is Error {
     KafkaConfigError,
     KafkaError,
     SecondLogError,
+    RulesError,
     UsageError,
     CommandError,
   ];

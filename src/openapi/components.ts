@@ -210,6 +210,7 @@ export const components = {
       bearerFormat: "JWT",
       description: "A token of the configured issuer.",
     },
+    autoheal: { type: "http", scheme: "bearer", description: "AUTOHEAL_TOKEN, which Alertmanager sends." },
     session: {
       type: "apiKey",
       in: "cookie",

@@ -1,3 +1,4 @@
+import { autohealPaths } from "./autoheal.ts";
 import { components, SIGNED_IN } from "./components.ts";
 import { crmPaths, crmSchemas } from "./crm.ts";
 import type { Json } from "./schema.ts";
@@ -14,7 +15,7 @@ export interface DescribedIdentity {
 /** The API described: OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1.html), its schemas made from those that check requests. */
 export function openApiDocument(version: string, identity: DescribedIdentity): OpenApiDocument {
   const { securitySchemes, ...shared } = components;
-  const { session, ...schemes } = securitySchemes;
+  const { session, autoheal, ...schemes } = securitySchemes;
   return {
     openapi: "3.1.1",
     info: {
@@ -30,15 +31,19 @@ export function openApiDocument(version: string, identity: DescribedIdentity): O
       { name: "Contact", description: "People." },
       { name: "Events", description: "What happened, live." },
       { name: "Operations", description: "For who runs the server." },
+      { name: "Autoheal", description: "What watches the server, and mends it." },
       { name: "Server", description: "Health, metrics, this document." },
       ...(identity.login ? [{ name: "Login", description: "For browsers." }] : []),
     ],
-    paths: withIdentity({ ...crmPaths(), ...serverPaths(), ...(identity.login ? loginPaths() : {}) }, identity),
+    paths: withIdentity(
+      { ...crmPaths(), ...serverPaths(), ...autohealPaths(), ...(identity.login ? loginPaths() : {}) },
+      identity,
+    ),
     components: {
       ...shared,
       parameters: identity.tokens ? { ...shared.parameters, TenantId: pickedTenant } : shared.parameters,
       schemas: { ...components.schemas, ...crmSchemas() },
-      ...(identity.tokens ? { securitySchemes: { ...schemes, ...(identity.login ? { session } : {}) } } : {}),
+      securitySchemes: { autoheal, ...(identity.tokens ? schemes : {}), ...(identity.login ? { session } : {}) },
     },
   };
 }

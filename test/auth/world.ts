@@ -10,6 +10,7 @@ import { loadAssets } from "../../src/ops/index.ts";
 import { OutboxStatus } from "../../src/outbox/index.ts";
 import { createRoutes } from "../../src/routes.ts";
 import { Hub } from "../../src/stream/index.ts";
+import { idleAutoheal } from "../support/autoheal.ts";
 import { testDatabase } from "../support/postgres.ts";
 
 /** All routes on a real database, with a clock that a test can move, on a real port. */
@@ -32,6 +33,7 @@ export async function startWorld(env: Record<string, string>) {
     assets: await loadAssets({ script: "" }),
     crm: openCrm({ sql, ambient, idempotencyTtlMs: 86_400_000, requireIfMatch: false, committed() {} }),
     registry: new Registry(),
+    autoheal: idleAutoheal(sql),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     health: { version: "1.2.3", page: "/ops/crm-events", checks: async () => [] },
   });

@@ -17,6 +17,8 @@ const FILES = ["schemathesis.toml", "hooks.py"];
 const tool = Bun.which("schemathesis");
 if (tool === null && process.env.CI === "true") throw new Error("schemathesis is missing: .ci/run installs it");
 
+const AUTOHEAL_TOKEN = "a-token-of-the-webhook";
+
 describe.skipIf(tool === null)("schemathesis finds no fault and no 5xx", () => {
   test("where everyone is the development identity", () => run(), 180_000);
 
@@ -36,7 +38,7 @@ async function run(env: Record<string, string> = {}, token?: string): Promise<vo
   const folder = await mkdtemp(join(tmpdir(), "aetherlink-schemathesis-"));
   // It looks for its hooks, and keeps what it learned, where it is started.
   for (const name of FILES) await cp(join(import.meta.dir, name), join(folder, name));
-  const server = await new RunningServer({ env: { DATABASE_URL: db.url, ...env } }).ready();
+  const server = await new RunningServer({ env: { DATABASE_URL: db.url, AUTOHEAL_TOKEN, ...env } }).ready();
   try {
     const report = Bun.spawn(
       [
@@ -51,7 +53,7 @@ async function run(env: Record<string, string> = {}, token?: string): Promise<vo
       ],
       {
         cwd: folder,
-        env: { ...process.env, TOKEN: token ?? "", TENANT: token === undefined ? "" : TENANT_A },
+        env: { ...process.env, TOKEN: token ?? "", AUTOHEAL_TOKEN, TENANT: token === undefined ? "" : TENANT_A },
         stdout: "pipe",
         stderr: "pipe",
       },

@@ -9,6 +9,7 @@ import { loadAssets } from "../../src/ops/index.ts";
 import { OutboxStatus } from "../../src/outbox/index.ts";
 import { createRoutes, type HttpLimits } from "../../src/routes.ts";
 import { Hub } from "../../src/stream/index.ts";
+import { idleAutoheal } from "./autoheal.ts";
 
 /** All routes of the server in this process, on a test's database, without a relay. */
 export interface TestRoutes {
@@ -20,7 +21,7 @@ export interface TestRoutes {
 /** @param url postgres:// URL of a migrated database */
 export async function testRoutes(
   url: string,
-  options: { http?: Partial<HttpLimits>; requireIfMatch?: boolean; auth?: Auth } = {},
+  options: { http?: Partial<HttpLimits>; requireIfMatch?: boolean; auth?: Auth; autohealToken?: string } = {},
 ): Promise<TestRoutes> {
   const logger = pino({ level: "silent" });
   const sql = createPool(url, 4, logger);
@@ -37,6 +38,7 @@ export async function testRoutes(
     crm: openCrm({ sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch, committed() {} }),
     auth,
     registry: new Registry(),
+    autoheal: idleAutoheal(sql, options.autohealToken),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     http,
     health: { version: "1.2.3", page: "/ops/crm-events", checks: async () => [] },

@@ -1,0 +1,167 @@
+import { AppError } from "../../errors.ts";
+import { pruneExpiredKeys } from "../../idempotency/prune.ts";
+import { decide as decideLetter, listDeadLetters } from "../../outbox/index.ts";
+import type { Trigger } from "../decide.ts";
+import type { Parts } from "../parts.ts";
+import type { ProbeBoard } from "../probes.ts";
+import type { Action } from "../rules.ts";
+import { execCommand } from "./exec.ts";
+import { postWebhook } from "./webhook.ts";
+
+/** An execution: what is to be done, on what, and why. */
+export interface Order {
+  readonly decisionId: string;
+  readonly name: string;
+  readonly action: Action;
+  readonly target: string;
+  readonly cause: string;
+  readonly trigger: Trigger;
+}
+
+/** What came of it. `error`: it could not be done. `failed`: it was, and did not help. */
+export interface Outcome {
+  readonly result: "executed" | "failed" | "error";
+  readonly detail: string;
+}
+
+/** What actions work with. */
+export interface Workshop {
+  readonly parts: Parts;
+  readonly board: Pick<ProbeBoard, "recovers">;
+  /** Name of this server. */
+  readonly replica: string;
+  /** PATH for commands. */
+  readonly path: string;
+}
+
+/** Keys deleted in one transaction. */
+const PRUNE_BATCH = 1_000;
+/** Milliseconds in which an event that is refused again becomes a dead letter again: five tries, each later than the one before. */
+const DIE_AGAIN_MS = 6_000;
+const LOG_MS = 10_000;
+/** Characters of a detail that are kept. */
+const DETAIL = 4_000;
+
+/** Does it, then looks whether it helped. Does not reject. */
+export async function act(shop: Workshop, order: Order, signal: AbortSignal): Promise<Outcome> {
+  try {
+    const { detail, helped } = await perform(shop, order, signal);
+    const { action } = order;
+    const check = "check" in action ? action.check : undefined;
+    if (helped !== undefined) return say(helped ? "executed" : "failed", detail);
+    if (check === undefined) return say("executed", detail);
+    const recovered = await shop.board.recovers(check.probe, check.withinSeconds * 1_000, signal);
+    if (recovered) return say("executed", `${detail}; afterwards ${check.probe} is up`);
+    if (signal.aborted) return say("failed", `${detail}; this server stopped or lost the lead before the check`);
+    return say("failed", `${detail}; ${check.probe} was not up within ${check.withinSeconds} s`);
+  } catch (error) {
+    return say("error", error instanceof Error ? error.message : String(error));
+  }
+}
+
+const say = (result: Outcome["result"], detail: string): Outcome => ({ result, detail: detail.slice(0, DETAIL) });
+
+/** True for what every replica does to its own part. */
+export function isForAll(type: Action["type"]): boolean {
+  return type === "restart-relay" || type === "restart-consumer" || type === "reconnect-log";
+}
+
+/** Mends this server's own part. @returns what was done */
+export async function mendOwn({ relay, hub, log }: Parts, type: Action["type"]): Promise<string> {
+  switch (type) {
+    case "restart-relay":
+      return (await relay.restart())
+        ? "the relay began anew"
+        : "the relay is to begin anew as soon as its work under way ends";
+    case "restart-consumer":
+      hub.restartReader();
+      return "the stream's reader began anew";
+    case "reconnect-log":
+      if (log.care === undefined) throw new Error("the event log is inside this process: there is no connection");
+      await log.care.reconnect();
+      return "the log's connections were opened anew";
+    default:
+      throw new TypeError(`${type} is nothing that each replica does by itself`);
+  }
+}
+
+/** `helped` where the action itself can tell. */
+interface Performed {
+  readonly detail: string;
+  readonly helped?: boolean;
+}
+
+async function perform(shop: Workshop, order: Order, signal: AbortSignal): Promise<Performed> {
+  const { parts, replica, path } = shop;
+  const { action, target, decisionId, cause, name } = order;
+  switch (action.type) {
+    case "restart-relay":
+    case "restart-consumer":
+    case "reconnect-log":
+      return { detail: await mendOwn(parts, action.type) };
+    case "create-topic": {
+      const { care, topic } = parts.log;
+      if (care === undefined) throw new Error("the event log is inside this process: its topic is always there");
+      const isNew = await care.createTopic(LOG_MS);
+      return { detail: isNew ? `topic ${topic} was created` : `topic ${topic} was there already` };
+    }
+    case "requeue-dead-letters":
+      return await requeue(parts, action.limit, decisionId, signal);
+    case "prune-idempotency-keys":
+      return { detail: `${await pruneExpiredKeys(parts.sql, PRUNE_BATCH)} expired keys were deleted` };
+    case "webhook": {
+      const { trigger } = order;
+      const body = { version: "1", decisionId, action: name, cause, target, replica, trigger };
+      return { detail: await postWebhook(action.url, body, action.timeoutSeconds * 1_000, signal) };
+    }
+    case "exec": {
+      const command = action.command.map((word) => (word === "{target}" ? target : word));
+      // What an alert says reaches the command as nothing but the names that the file lists.
+      const env = { AUTOHEAL_ACTION: name, AUTOHEAL_TARGET: target, AUTOHEAL_DECISION: decisionId };
+      const timeoutMs = action.timeoutSeconds * 1_000;
+      const { exitCode, timedOut, output } = await execCommand({ command, env, path, timeoutMs, signal });
+      const wrote = output === "" ? "" : `: ${output}`;
+      if (timedOut) throw new Error(`it did not end within ${action.timeoutSeconds} s, and was killed${wrote}`);
+      if (exitCode !== 0) throw new Error(`it ended with exit code ${exitCode}${wrote}`);
+      return { detail: `it ended with exit code 0${wrote}` };
+    }
+  }
+}
+
+/** The oldest dead letters get five new tries. It helped when none of them died again. */
+async function requeue({ sql }: Parts, limit: number, decisionId: string, signal: AbortSignal): Promise<Performed> {
+  const { data } = await listDeadLetters(sql, limit);
+  const requeued: string[] = [];
+  for (const { eventId } of data) {
+    try {
+      await decideLetter(sql, eventId, { action: "requeue", actor: "autoheal", reason: `decision ${decisionId}` });
+      requeued.push(eventId);
+    } catch (error) {
+      // A person was faster.
+      if (!(error instanceof AppError)) throw error;
+    }
+  }
+  if (requeued.length === 0) return { detail: "there were no dead letters", helped: true };
+  await pause(DIE_AGAIN_MS, signal);
+  const again = await countDead(sql, requeued);
+  return { detail: `${requeued.length} dead letters were requeued, ${again} died again`, helped: again === 0 };
+}
+
+async function countDead(sql: Parts["sql"], eventIds: readonly string[]): Promise<number> {
+  const wanted = new Set(eventIds);
+  let dead = 0;
+  for (let after: string | undefined; ; ) {
+    const { data, next } = await listDeadLetters(sql, 200, after);
+    dead += data.filter(({ eventId }) => wanted.has(eventId)).length;
+    if (next === null) return dead;
+    after = next;
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  if (!signal.aborted) await promise;
+  clearTimeout(timer);
+}
