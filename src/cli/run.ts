@@ -1,5 +1,5 @@
-import { RulesError } from "../autoheal/index.ts";
 import { version } from "../../package.json";
+import { RulesError } from "../autoheal/index.ts";
 import { ConfigError } from "../config.ts";
 import { EmbeddedPostgresError } from "../db/embedded/index.ts";
 import { MigrationError } from "../db/migrate.ts";
