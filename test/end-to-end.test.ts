@@ -286,7 +286,7 @@ describe("the server, started as its users start it", () => {
 describe("bun run dev", () => {
   test("a changed source file reloads the server without restarting PostgreSQL, and nothing is left when it is stopped", async () => {
     const checkout = join(folder, "check out");
-    for (const name of ["src", "public", "sql", "package.json", "bunfig.toml", "tsconfig.json"]) {
+    for (const name of ["src", "public", "sql", "autoheal.json", "package.json", "bunfig.toml", "tsconfig.json"]) {
       await cp(join(ROOT, name), join(checkout, name), { recursive: true });
     }
     await symlink(join(ROOT, "node_modules"), join(checkout, "node_modules"));

@@ -132,6 +132,11 @@ const attempts: Record<string, string | (() => Attempt[])> = {
   "GET /api/ops/outbox/audit": "for operators",
   "POST /api/ops/outbox/dead-letters/:eventId/requeue": "for operators",
   "POST /api/ops/outbox/dead-letters/:eventId/discard": "for operators",
+  "GET /autoheal/status": "for operators: numbers of the whole server",
+  "GET /autoheal/audit": "for operators",
+  "GET /autoheal/events": "for operators",
+  "POST /autoheal/ack": "for operators",
+  "POST /autoheal/alert": "for Alertmanager, by a token of its own",
 };
 
 /** All that is Alice's. */
