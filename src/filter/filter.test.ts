@@ -152,6 +152,7 @@ describe("the server is asked", () => {
       ],
     ],
     ["typ:x", []],
+    ["type:\ud800* aggregate:\ud800 \ud800", []],
   ])("for %j", (source, expected) => {
     expect(narrow(parse(source))).toEqual(expected as never);
   });

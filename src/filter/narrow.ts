@@ -40,7 +40,7 @@ function values(
   isTaken: RegExp,
 ): StreamParameter[] {
   const found = terms.filter(({ key }) => key === name).map(({ pieces }) => print(pieces));
-  return fits(found) && found.every((value) => isTaken.test(value)) ? found.map((value) => [name, value]) : [];
+  return found.every((value) => isTaken.test(value)) && fits(found) ? found.map((value) => [name, value]) : [];
 }
 
 function only(pieces: Term["pieces"]): string {
@@ -56,6 +56,7 @@ function safeRuns(text: string): string[] {
   return runs.filter((run) => /[a-df-z]/i.test(run)).map((run) => run.slice(0, MAX_TEXT));
 }
 
+/** All of them are ASCII: of half a surrogate pair there is no address. */
 function fits(values: readonly string[]): boolean {
   return values.length <= MAX_VALUES && encodeURIComponent(values.join("")).length <= MAX_CHARACTERS;
 }
