@@ -150,7 +150,7 @@ export class App {
         assets: script,
         registry,
         outbox: { sql, status: outbox },
-        autoheal: { sql, ambient: this.#ambient, autoheal, token: config.AUTOHEAL_TOKEN },
+        autoheal: { sql, autoheal, token: config.AUTOHEAL_TOKEN },
         auth: openAuth(config, this.#logger, this.#ambient),
         crm: openCrm({
           sql,

@@ -29,13 +29,19 @@ const labels = z
 const STATUSES = ["firing", "resolved"] as const;
 const status = z.enum(STATUSES, { error: `must be one of ${STATUSES.join(", ")}` });
 
+const TIME_RULE = "must be a time such as 2026-11-23T07:00:00Z, from 1970 on";
 const alertSchema = z.object({
   status,
   labels: labels.refine(({ alertname }) => alertname !== undefined && /^.{1,200}$/u.test(alertname), {
     error: "must have alertname, of 1 to 200 characters",
   }),
   annotations: z.record(z.string().max(200), text(4_096)).default({}),
-  startsAt: z.iso.datetime({ offset: true, error: "must be a time such as 2026-11-23T07:00:00Z" }),
+  startsAt: z.iso
+    .datetime({ offset: true, error: TIME_RULE })
+    // The database's offsets and years have other bounds.
+    .transform((text) => new Date(text))
+    .refine((time) => time.getTime() >= 0 && time.getTime() < Date.UTC(3000, 0), TIME_RULE)
+    .transform((time) => time.toISOString()),
   fingerprint: z.string("must be 16 hexadecimal digits").regex(/^[0-9a-f]{16}$/, "must be 16 hexadecimal digits"),
 });
 
@@ -158,7 +164,9 @@ async function upsertAlerts(sql: Sql, alerts: readonly Alert[], deduplicateSecon
       select fingerprint, name, labels, starts_at from incoming
       on conflict (fingerprint) do update set
         name = excluded.name, labels = excluded.labels, starts_at = excluded.starts_at,
-        received_at = clock_timestamp(),
+        -- Of one that waits already nothing new is to be decided, unless it ended and began anew.
+        received_at = case when a.pending and a.starts_at = excluded.starts_at then a.received_at
+          else clock_timestamp() end,
         repeats = case when a.starts_at = excluded.starts_at
           and (a.pending or a.decided_at > clock_timestamp() - ${deduplicateSeconds} * interval '1 second')
           then a.repeats + 1 else 0 end,

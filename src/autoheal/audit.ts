@@ -82,29 +82,34 @@ export interface BreakerRule {
 }
 
 /**
- * Writes what came of an execution, and counts it for the action's breaker.
- * @returns failures in a row, and whether the breaker is open now
+ * Writes what came of an execution, and counts it for the action's breaker, in one statement. The first to say so counts: a
+ * leader that lost the lead may still write what its successor has given up.
+ * @returns failures in a row, and whether the breaker is open now; undefined when it was written before
  */
 export async function writeAfter(
-  sql: Sql,
+  db: Db,
   entry: NewEntry,
   failed: boolean,
   { failures, openSeconds }: BreakerRule,
-): Promise<{ failures: number; isOpen: boolean }> {
-  return await asRelay(sql, async (tx) => {
-    await insertEntry(tx, entry);
-    const [row] = await tx<{ failures: number; is_open: boolean }[]>`
-      insert into autoheal_breakers as b (action, failures, open_until)
-      values (${entry.action}, ${failed ? 1 : 0},
-        case when ${failed && failures <= 1} then clock_timestamp() + ${openSeconds} * interval '1 second' end)
-      on conflict (action) do update set
-        failures = case when ${failed} then b.failures + 1 else 0 end,
-        open_until = case when ${failed} and b.failures + 1 >= ${failures}
-          then clock_timestamp() + ${openSeconds} * interval '1 second' end
-      returning failures, open_until is not null as is_open`;
-    await notifyReplicas(tx);
-    return { failures: row?.failures ?? 0, isOpen: row?.is_open === true };
-  });
+): Promise<{ failures: number; isOpen: boolean } | undefined> {
+  const [row] = await db<{ failures: number; is_open: boolean }[]>`
+    with written as (
+      ${insertion(db, entry)}
+      on conflict (decision_id) where phase = 'finished' do nothing
+      returning action
+    ), told as (
+      select pg_notify(${CHANNEL}, '') from written
+    )
+    insert into autoheal_breakers as b (action, failures, open_until)
+    select action, ${failed ? 1 : 0}::int,
+      case when ${failed && failures <= 1} then clock_timestamp() + ${openSeconds} * interval '1 second' end
+    from written where (select count(*) from told) = 1
+    on conflict (action) do update set
+      failures = case when ${failed} then b.failures + 1 else 0 end,
+      open_until = case when ${failed} and b.failures + 1 >= ${failures}
+        then clock_timestamp() + ${openSeconds} * interval '1 second' end
+    returning failures, open_until is not null as is_open`;
+  return row && { failures: row.failures, isOpen: row.is_open };
 }
 
 /** Writes one entry by itself. */
@@ -117,7 +122,11 @@ export async function writeEntry(sql: Sql, entry: NewEntry): Promise<void> {
 
 /** Writes an entry in a transaction. */
 export async function insertEntry(tx: Db, entry: NewEntry): Promise<void> {
-  await tx`
+  await insertion(tx, entry);
+}
+
+function insertion(db: Db, entry: NewEntry) {
+  return db`
     insert into autoheal_audit
       (decision_id, phase, replica, actor, cause, action, target, result, reason, input, detail, duration_ms)
     values (${entry.decisionId}, ${entry.phase}, ${entry.replica}, ${entry.actor}, ${entry.cause}, ${entry.action},
@@ -128,8 +137,8 @@ export async function insertEntry(tx: Db, entry: NewEntry): Promise<void> {
 /** Entries that began an execution of which nobody wrote an end: their leader is gone. To be asked by a new leader. */
 export async function selectUnfinished(session: Db): Promise<AuditEntry[]> {
   const rows = await session<Row[]>`
-    select s.* from autoheal_audit s
-    where s.phase = 'started' and s.at > clock_timestamp() - interval '1 day'
+    select s.* from autoheal_runs r join autoheal_audit s on s.decision_id = r.decision_id and s.phase = 'started'
+    where r.started_at > clock_timestamp() - interval '1 day'
       and not exists (select from autoheal_audit f where f.decision_id = s.decision_id and f.phase = 'finished')
     order by s.id`;
   return rows.map(toEntry);

@@ -5,6 +5,7 @@ import type { Session, SessionEvents } from "../db/session.ts";
 import { within } from "../deadline.ts";
 import type { Logger } from "../metrics/logger.ts";
 import { LeadershipLostError, Lease } from "../outbox/index.ts";
+import { type AckRequest, acknowledge, type MadeAck } from "./acks.ts";
 import { AlertInbox } from "./alerts.ts";
 import { CHANNEL } from "./channel.ts";
 import { matches } from "./decide.ts";
@@ -42,6 +43,8 @@ export interface AutohealOptions {
 const LEADER_LOCK = 0x41_45_41_48;
 const TURN_MS = 1_000;
 const BEAT_MS = 5_000;
+/** A quarter of what makes a heartbeat stale. */
+const MAX_BEAT_MS = 15_000;
 const LEASE_MS = 10_000;
 /** Longest pause between tries to become leader. */
 const STANDBY_MS = 500;
@@ -100,6 +103,7 @@ export class Autoheal {
       parts,
       replica,
       arrived: (entries) => this.feed.tell(entries),
+      audited: (write) => this.#metrics.audited(write),
     });
   }
 
@@ -118,6 +122,7 @@ export class Autoheal {
     this.#stopping = false;
     this.#stop = Promise.withResolvers<void>();
     this.state = "standby";
+    this.feed.start();
     this.#follower.start();
     this.#done = this.#run().finally(() => {
       this.#done = undefined;
@@ -133,6 +138,12 @@ export class Autoheal {
     if (this.#done !== undefined && (await within(STOP_MS, this.#done)) === "late") await this.#session?.close();
     await this.#done;
     this.state = "stopped";
+  }
+
+  /** A person knows of a cause: nothing is done about it for a while. */
+  async acknowledge(actor: string, request: AckRequest): Promise<MadeAck> {
+    const { sql, ambient, replica } = this.#options;
+    return await this.#metrics.audited(acknowledge({ sql, ambient, replica }, actor, request));
   }
 
   /** Something came or was written: looks at once. */
@@ -197,7 +208,8 @@ export class Autoheal {
       board,
       shop: { parts, board, replica, path: PATH },
       rules: () => this.rules.rules,
-      beatMs: this.#options.beatMs ?? BEAT_MS,
+      beatMs: Math.min(this.#options.beatMs ?? BEAT_MS, MAX_BEAT_MS),
+      assertLeading: () => lease.assert(),
     });
     try {
       await leader.begin();

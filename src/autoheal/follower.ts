@@ -15,6 +15,8 @@ export interface FollowerOptions {
   readonly replica: string;
   /** Told new entries, oldest first. */
   readonly arrived: (entries: readonly AuditEntry[]) => void;
+  /** Times what is written to the audit. */
+  readonly audited: <T>(write: Promise<T>) => Promise<T>;
   /** Milliseconds between looks when nothing woke it. Default 2,000. */
   readonly lookMs?: number;
 }
@@ -32,6 +34,8 @@ const FRESH_MS = 30_000;
  */
 export class Follower {
   readonly #options: FollowerOptions;
+  /** The newest id when we came, and now. */
+  #first: bigint | undefined;
   #last: bigint | undefined;
   readonly #seen = new Set<string>();
   #timer: Timer | undefined;
@@ -81,10 +85,11 @@ export class Follower {
   async #read(): Promise<void> {
     const { sql, arrived } = this.#options;
     // What was before we came is history: nobody here watched, and nothing of it is to be done.
-    this.#last ??= BigInt(await newestAuditId(sql));
-    const from = this.#last > BigInt(LOOK_BACK) ? this.#last - BigInt(LOOK_BACK) : 0n;
-    const first = this.#seen.size === 0 ? this.#last : from;
-    const entries = await selectAuditAfter(sql, String(first), BATCH + LOOK_BACK);
+    this.#first ??= BigInt(await newestAuditId(sql));
+    this.#last ??= this.#first;
+    const back = this.#last - BigInt(LOOK_BACK);
+    const from = back > this.#first ? back : this.#first;
+    const entries = await selectAuditAfter(sql, String(from), BATCH + LOOK_BACK);
     const fresh = entries.filter(({ id }) => !this.#seen.has(id));
     if (fresh.length === 0) return;
     for (const { id } of fresh) this.#remember(id);
@@ -102,7 +107,7 @@ export class Follower {
   }
 
   async #follow(entry: AuditEntry): Promise<void> {
-    const { replica, parts, sql, ambient, logger } = this.#options;
+    const { replica, parts, sql, ambient, logger, audited } = this.#options;
     const type = typeOf(entry);
     if (entry.phase !== "started" || entry.replica === replica || type === undefined || !isForAll(type)) return;
     if (ambient.now().getTime() - Date.parse(entry.at) > FRESH_MS) return;
@@ -118,7 +123,7 @@ export class Follower {
     );
     const { id: _, at: __, ...rest } = entry;
     const written: NewEntry = { ...rest, ...done, phase: "replica", replica, durationMs };
-    await writeEntry(sql, written);
+    await audited(writeEntry(sql, written));
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Ambient } from "../ambient.ts";
 import type { Sql } from "../db/pool.ts";
+import { within } from "../deadline.ts";
 import type { Logger } from "../metrics/logger.ts";
+import { asRelay } from "../outbox/index.ts";
 import { act, type Order, type Outcome, type Workshop } from "./actions/act.ts";
 import { selectPending } from "./alerts.ts";
-import { type Db, type NewEntry, selectUnfinished, writeAfter, writeBefore } from "./audit.ts";
+import { type BreakerRule, type Db, type NewEntry, selectUnfinished, writeAfter, writeBefore } from "./audit.ts";
 import { causeOf, type Decision, decide, keyOf, type Trigger } from "./decide.ts";
 import { writeBeat } from "./heartbeat.ts";
 import type { AutohealMetrics } from "./metrics.ts";
@@ -14,6 +16,8 @@ import { deleteOld, readSituation, type StoredSituation } from "./situation.ts";
 export interface LeaderOptions {
   /** The pool: what came of an execution is written by it, also when the lead was lost meanwhile. */
   readonly sql: Sql;
+  /** Throws when the lead was lost, by this server's own clock. */
+  readonly assertLeading: () => void;
   readonly logger: Logger;
   readonly ambient: Ambient;
   readonly metrics: AutohealMetrics;
@@ -30,6 +34,8 @@ const ALERTS = 500;
 const LOOK_PAUSE_MS = 250;
 /** Milliseconds between deletions of what is old. */
 const HOUSEKEEPING_MS = 3_600_000;
+/** Milliseconds for what is under way when the lead ends: a command gets half a second, the database the rest. */
+const END_MS = 3_000;
 /** Milliseconds between tries to write what came of an execution. */
 const REWRITE_MS = 1_000;
 /** What the audit keeps of an alert's labels, in characters of JSON. */
@@ -68,16 +74,18 @@ export class AutohealLeader {
 
   /** Ends in the audit what a leader that is gone had begun. */
   async begin(): Promise<void> {
+    const { metrics } = this.#options;
     for (const started of await selectUnfinished(this.#session)) {
-      const detail = `${started.replica} was gone before it wrote what came of this`;
-      await this.#writeAfter({ ...started, replica: this.#replica, phase: "finished", result: "error", detail }, true);
-      this.#options.metrics.decided(started.action, "error");
+      const detail = `${started.replica} ended or lost the lead before it wrote what came of this`;
+      const entry: NewEntry = { ...started, replica: this.#replica, phase: "finished", result: "error", detail };
+      await metrics.audited(writeAfter(this.#session, entry, true, this.#breakerOf(started.action)));
+      metrics.decided(started.action, "error");
     }
   }
 
   /** One turn. Rejects when the database fails; nothing was done then that is not in the audit. */
   async turn(): Promise<void> {
-    const { metrics } = this.#options;
+    const { metrics, assertLeading } = this.#options;
     const hasChanged = await this.#look();
     const alerts = await selectPending(this.#session, ALERTS);
     const triggers: Trigger[] = [...alerts.map(({ trigger }) => trigger), ...this.#down()];
@@ -93,6 +101,8 @@ export class AutohealLeader {
           settled,
         ),
       );
+      // This process may have slept since it asked: another one leads then, and has ended what stands there as begun.
+      assertLeading();
       for (const plan of planned) this.#begin(plan);
     }
     // At the end of a turn: a service that cannot read or write what it decides on shows no sign of life.
@@ -100,10 +110,10 @@ export class AutohealLeader {
     await this.#housekeep();
   }
 
-  /** Lets go of what is under way: each execution ends soon, and what came of it is still written. */
+  /** Lets go of what is under way: each execution ends soon, and what came of it is still written if the database answers. */
   async end(): Promise<void> {
     this.#abort.abort();
-    await Promise.all(this.#running.values());
+    await within(END_MS, Promise.all(this.#running.values()));
   }
 
   get #replica(): string {
@@ -158,11 +168,10 @@ export class AutohealLeader {
   }
 
   /** A part that is down is decided on every second; only what is new about it is worth a line. */
-  #isTold(trigger: Trigger, { action, target, verdict }: Decision): boolean {
-    const key = `${causeOf(trigger)}\0${action}\0${target}`;
-    const isTold = verdict !== "execute" && this.#told.get(key) === verdict;
-    this.#told.set(key, verdict);
-    return isTold;
+  #isTold(trigger: Trigger, decision: Decision): boolean {
+    const { action, target, verdict } = decision;
+    if (action !== undefined && this.#running.has(keyOf(action, target))) return true;
+    return verdict !== "execute" && this.#told.get(toldKey(trigger, decision)) === verdict;
   }
 
   #entryOf(trigger: Trigger, decision: Decision, type: string | undefined): NewEntry {
@@ -184,6 +193,7 @@ export class AutohealLeader {
   #begin({ trigger, decision, action, entry }: Planned): void {
     const { metrics, logger } = this.#options;
     const { verdict, action: name, target } = decision;
+    if (trigger.kind === "probe") this.#told.set(toldKey(trigger, decision), verdict);
     logger.info({ cause: entry.cause, action: name, target, verdict, reason: entry.reason }, "autoheal decided");
     if (verdict !== "execute") {
       metrics.decided(name, verdict);
@@ -209,11 +219,11 @@ export class AutohealLeader {
   }
 
   /** Tried again until it is written, or until this server stops: the next leader then ends it in the audit. */
-  async #writeAfter(entry: NewEntry, failed: boolean, breaker = { failures: 3, openSeconds: 600 }): Promise<void> {
+  async #writeAfter(entry: NewEntry, failed: boolean, breaker: BreakerRule): Promise<void> {
     const { sql, metrics, logger } = this.#options;
     for (;;) {
       try {
-        await metrics.audited(writeAfter(sql, entry, failed, breaker));
+        await metrics.audited(asRelay(sql, (tx) => writeAfter(tx, entry, failed, breaker)));
         return;
       } catch (error) {
         logger.error(
@@ -226,6 +236,11 @@ export class AutohealLeader {
     }
   }
 
+  /** As the file has it now; of an action that it has no more, as by default. */
+  #breakerOf(action: string | null): BreakerRule {
+    return this.#options.rules().actions[action ?? ""]?.breaker ?? { failures: 3, openSeconds: 600 };
+  }
+
   #tellBreakers({ now, openUntil }: StoredSituation): void {
     const names = Object.keys(this.#options.rules().actions);
     this.#options.metrics.breakers(names, (name) => (openUntil[name] ?? 0) > now);
@@ -234,8 +249,12 @@ export class AutohealLeader {
   async #housekeep(): Promise<void> {
     if (performance.now() - this.#housekeptAt < HOUSEKEEPING_MS) return;
     this.#housekeptAt = performance.now();
-    await deleteOld(this.#options.sql, this.#options.rules().auditDays);
+    await deleteOld(this.#session, this.#options.rules().auditDays);
   }
+}
+
+function toldKey(trigger: Trigger, { action, target }: Decision): string {
+  return `${causeOf(trigger)}\0${action}\0${target}`;
 }
 
 /** What it was decided on; `type` tells other replicas what to do to their own parts. */

@@ -52,6 +52,8 @@ export class ProbeBoard {
   readonly #probes: Probes;
   readonly #clock: () => number;
   readonly #downSince = new Map<ProbeName, number>();
+  /** Answers that are still to come. */
+  readonly #asked = new Map<ProbeName, Promise<Finding>>();
   #looked = Promise.withResolvers<void>();
 
   /** @param clock milliseconds on a clock that only goes forward */
@@ -96,9 +98,14 @@ export class ProbeBoard {
     return false;
   }
 
+  /** A question that is not answered is not asked again: those that hang would fill the pool. */
   async #ask(name: ProbeName): Promise<Finding> {
     try {
-      const found = await within(LOOK_MS, this.#probes[name]?.() ?? Promise.resolve(NOTHING));
+      const answer = this.#asked.get(name) ?? this.#probes[name]?.() ?? Promise.resolve(NOTHING);
+      this.#asked.set(name, answer);
+      const forget = () => this.#asked.delete(name);
+      answer.then(forget, forget);
+      const found = await within(LOOK_MS, answer);
       return found === "late" ? { up: false, detail: `no answer within ${LOOK_MS / 1_000} s` } : found;
     } catch (error) {
       return { up: false, detail: error instanceof Error ? error.message : String(error) };

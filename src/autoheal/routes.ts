@@ -1,11 +1,10 @@
 import { type Context, Hono } from "hono";
-import type { Ambient } from "../ambient.ts";
 import type { Sql } from "../db/pool.ts";
 import { AppError } from "../errors.ts";
 import { bodyLimits, jsonBody } from "../http/body.ts";
 import type { AppEnv, CallerEnv } from "../http/env.ts";
 import { noParameters, validate } from "../http/validate.ts";
-import { acknowledge, ackSchema } from "./acks.ts";
+import { ackSchema } from "./acks.ts";
 import { alertsSchema } from "./alerts.ts";
 import { selectAuditAfter } from "./audit.ts";
 import type { Autoheal } from "./autoheal.ts";
@@ -15,16 +14,15 @@ import { requireToken } from "./token.ts";
 
 export interface AutohealRouteDependencies {
   readonly sql: Sql;
-  readonly ambient: Ambient;
-  readonly autoheal: Pick<Autoheal, "rules" | "state" | "replica" | "inbox" | "feed">;
+  readonly autoheal: Pick<Autoheal, "rules" | "state" | "replica" | "inbox" | "feed" | "acknowledge">;
   /** AUTOHEAL_TOKEN. */
   readonly token: string | undefined;
 }
 
-/** A payload of a thousand alerts with many labels. */
-const ALERT_BODY = { maxBytes: 1_048_576, timeoutMs: 5_000 };
-/** Entries that a stream which comes back is sent at most. */
-const MISSED = 500;
+/** A thousand alerts with long annotations. */
+const ALERT_BODY = { maxBytes: 4_194_304, timeoutMs: 5_000 };
+/** Entries that are read together for a stream which comes back. */
+const PAGE = 100;
 /** Seconds that an ended stream's client gets to take what is still queued for it. */
 const FAREWELL_S = 10;
 
@@ -47,7 +45,7 @@ export function alertRoutes({ autoheal, token }: AutohealRouteDependencies) {
 }
 
 /** What people and their tools ask and say, below `/autoheal`. */
-export function autohealRoutes({ sql, ambient, autoheal }: AutohealRouteDependencies) {
+export function autohealRoutes({ sql, autoheal }: AutohealRouteDependencies) {
   return new Hono<CallerEnv>()
     .get("/status", noParameters, async (c) => c.json(await readStatus(sql, autoheal), 200, NO_STORE))
     .get("/audit", validate("query", auditListSchema), async (c) => {
@@ -56,12 +54,7 @@ export function autohealRoutes({ sql, ambient, autoheal }: AutohealRouteDependen
       return c.json(page);
     })
     .post("/ack", noParameters, ...jsonBody(), validate("json", ackSchema), async (c) => {
-      const made = await acknowledge(
-        { sql, ambient, replica: autoheal.replica },
-        c.var.caller.principal,
-        c.req.valid("json"),
-      );
-      return c.json(made, 201);
+      return c.json(await autoheal.acknowledge(c.var.caller.principal, c.req.valid("json")), 201);
     })
     .get("/events", async (c) => {
       const after = readLastId(c);
@@ -71,12 +64,12 @@ export function autohealRoutes({ sql, ambient, autoheal }: AutohealRouteDependen
           headers: { "Retry-After": "10" },
         });
       }
-      const missed = async () => (after === undefined ? [] : await selectAuditAfter(sql, after, MISSED));
+      const past = { after, page: (id: string) => selectAuditAfter(sql, id, PAGE) };
       // Bun ends a connection that was silent for its idle time-out.
       const { server } = c.env;
       const { raw } = c.req;
       server.timeout(raw, 0);
-      const client = await autoheal.feed.open(missed, c.var.caller.expiresAt, () => server.timeout(raw, FAREWELL_S));
+      const client = await autoheal.feed.open(past, c.var.caller.expiresAt, () => server.timeout(raw, FAREWELL_S));
       return c.body(client.body, 200, STREAM_HEADERS);
     });
 }

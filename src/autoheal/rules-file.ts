@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import shipped from "../../autoheal.json";
 import type { Logger } from "../metrics/logger.ts";
 import { checkRules, parseRules, type Rules, RulesError } from "./rules.ts";
@@ -57,16 +58,15 @@ export class RulesFile {
    * @throws {RulesError} when it is malformed: a server starts with what it was told, or not at all
    */
   async start(): Promise<void> {
-    const text = await this.#read();
-    if (text !== undefined) {
-      try {
-        this.#accept(parseRules(text), "file");
-      } catch (error) {
-        if (!(error instanceof RulesError)) throw error;
-        throw new RulesError(error.lines.map((line) => `AUTOHEAL_FILE: ${this.#options.path}: ${line}`));
-      }
-    } else this.#accept(this.#rules, "built-in");
-    this.#text = text;
+    try {
+      const text = await this.#read();
+      if (text === undefined) this.#accept(this.#rules, "built-in");
+      else this.#accept(parseRules(text), "file");
+      this.#text = text;
+    } catch (error) {
+      if (!(error instanceof RulesError)) throw error;
+      throw new RulesError(error.lines.map((line) => `AUTOHEAL_FILE: ${this.#options.path}: ${line}`));
+    }
     this.#timer ??= setInterval(() => {
       this.#looking ??= this.look().finally(() => {
         this.#looking = undefined;
@@ -84,21 +84,23 @@ export class RulesFile {
   /** Looks now. */
   async look(): Promise<void> {
     const { logger, path } = this.#options;
-    const text = await this.#read();
-    if (text === this.#text) return;
-    this.#text = text;
     try {
+      const text = await this.#read();
+      if (text === this.#text) return;
+      this.#text = text;
       if (text === undefined) throw new RulesError(["is gone"]);
       this.#accept(parseRules(text), "file");
       logger.info({ file: path }, "autoheal goes by changed rules");
     } catch (error) {
       if (!(error instanceof RulesError)) throw error;
+      // What cannot be read is looked at again and again, and said once.
+      const isSaid = this.#source === "last good" && error.lines.join() === this.#faults.join();
       this.#faults = error.lines;
       this.#source = "last good";
-      logger.error(
-        { file: path, faults: error.lines },
-        "autoheal.json is malformed: the last good rules stay in force",
-      );
+      if (!isSaid) {
+        const message = "autoheal.json is malformed: the last good rules stay in force";
+        logger.error({ file: path, faults: error.lines }, message);
+      }
     }
   }
 
@@ -110,13 +112,19 @@ export class RulesFile {
     this.#options.changed?.(rules);
   }
 
-  /** Undefined when there is no such file. */
+  /**
+   * Undefined when there is no such file.
+   * @throws {RulesError} when there is one that cannot be read
+   */
   async #read(): Promise<string | undefined> {
-    const file = Bun.file(this.#options.path);
     try {
-      return await file.text();
-    } catch {
-      return undefined;
+      return await readFile(this.#options.path, "utf8");
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (code === "ENOENT") return undefined;
+      // As it was before, it is news again.
+      this.#text = undefined;
+      throw new RulesError([`cannot be read (${String(code ?? error)})`]);
     }
   }
 }

@@ -42,6 +42,9 @@ const check = z.strictObject({
   withinSeconds: whole(1, 600),
 });
 
+/** The probe that has to be up afterwards, and when at the latest. */
+export type Check = z.output<typeof check>;
+
 const breaker = z
   .strictObject({ failures: whole(1, 100).default(3), openSeconds: whole(1, 86_400).default(600) })
   .prefault({});
@@ -62,6 +65,8 @@ const outside = {
   /** The only things that it may be done to. A rule takes one by name, or by an alert's label that has to be one of them. */
   targets: z.array(words(100)).max(100).default([]),
   timeoutSeconds: whole(1, 600).default(10),
+  /** Missing: the probe that asked for it, within a minute; where an alert did, the exit code or answer alone tells. */
+  check: check.optional(),
 };
 const checked = (probe: ProbeName, withinSeconds: number) => check.default({ probe, withinSeconds });
 
@@ -79,13 +84,12 @@ const actionSchema = z.discriminatedUnion(
     z.strictObject({ type: z.literal("create-topic"), ...inside, check: checked("topic", 15) }),
     z.strictObject({ type: z.literal("requeue-dead-letters"), ...inside, limit: whole(1, 1_000).default(20) }),
     z.strictObject({ type: z.literal("prune-idempotency-keys"), ...inside }),
-    z.strictObject({ type: z.literal("webhook"), ...outside, url: httpUrl, check: check.optional() }),
+    z.strictObject({ type: z.literal("webhook"), ...outside, url: httpUrl }),
     z.strictObject({
       type: z.literal("exec"),
       ...outside,
       /** Program and arguments, run without a shell. An argument that is `{target}` is the target. */
       command: z.array(words(2_000)).min(1, "must name a program").max(50),
-      check: check.optional(),
     }),
   ],
   { error: (issue) => (issue.code === "invalid_union" ? `must be one of ${ACTION_TYPES.join(", ")}` : undefined) },
@@ -138,9 +142,16 @@ const rulesSchema = z
         context.addIssue({ code: "custom", path: ["rules", i, ...fault.path], message: fault.is });
     }
     for (const [key, action] of Object.entries(rules.actions)) {
-      if (action.type === "exec" && action.command.includes("{target}") && action.targets.length === 0) {
+      if (action.type !== "exec") continue;
+      if (action.command.includes("{target}") && action.targets.length === 0) {
         const message = "must list what {target} may be";
         context.addIssue({ code: "custom", path: ["actions", key, "targets"], message });
+      }
+      // It would reach the program as it stands here.
+      for (const [i, word] of action.command.entries()) {
+        if (word === "{target}" || !word.includes("{target}")) continue;
+        const message = "must be {target} alone, or not have it";
+        context.addIssue({ code: "custom", path: ["actions", key, "command", i], message });
       }
     }
   });

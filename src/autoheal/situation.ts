@@ -1,5 +1,3 @@
-import type { Sql } from "../db/pool.ts";
-import { asRelay } from "../outbox/index.ts";
 import type { Db } from "./audit.ts";
 import type { Ack, Run, Situation } from "./decide.ts";
 
@@ -61,18 +59,16 @@ export async function insertAck(tx: Db, ack: NewAck): Promise<Date> {
   return row.expires_at;
 }
 
-/** Deletes what nothing is decided on any more. */
-export async function deleteOld(sql: Sql, auditDays: number): Promise<void> {
-  await asRelay(sql, async (tx) => {
-    await tx`delete from autoheal_runs where started_at < clock_timestamp() - interval '2 days'`;
-    await tx`delete from autoheal_alerts where not pending and received_at < clock_timestamp() - interval '1 day'`;
-    await tx`delete from autoheal_acks where expires_at < clock_timestamp() - interval '30 days'`;
-    await tx`delete from autoheal_beats where minute < clock_timestamp() - interval '31 days'`;
-    // By id, for there is no index on the time: what is too old stands at the beginning.
-    await tx`
-      delete from autoheal_audit where id <= (
-        select max(id) from (
-          select id, at from autoheal_audit order by id limit 5000
-        ) oldest where at < clock_timestamp() - ${auditDays} * interval '1 day')`;
-  });
+/** Deletes what nothing is decided on any more. On the leader's own session: one that hangs is noticed by its lease. */
+export async function deleteOld(session: Db, auditDays: number): Promise<void> {
+  await session`delete from autoheal_runs where started_at < clock_timestamp() - interval '2 days'`;
+  await session`delete from autoheal_alerts where not pending and received_at < clock_timestamp() - interval '1 day'`;
+  await session`delete from autoheal_acks where expires_at < clock_timestamp() - interval '30 days'`;
+  await session`delete from autoheal_beats where minute < clock_timestamp() - interval '31 days'`;
+  // By id, for there is no index on the time: what is too old stands at the beginning.
+  await session`
+    delete from autoheal_audit where id <= (
+      select max(id) from (
+        select id, at from autoheal_audit order by id limit 5000
+      ) oldest where at < clock_timestamp() - ${auditDays} * interval '1 day')`;
 }

@@ -21,5 +21,5 @@ export function idleAutoheal(sql: Sql, token?: string): AutohealRouteDependencie
     file: "/nonexistent/autoheal.json",
     replica: "test",
   });
-  return { sql, ambient: realAmbient, autoheal, token };
+  return { sql, autoheal, token };
 }

@@ -4,7 +4,7 @@ import { decide as decideLetter, listDeadLetters } from "../../outbox/index.ts";
 import type { Trigger } from "../decide.ts";
 import type { Parts } from "../parts.ts";
 import type { ProbeBoard } from "../probes.ts";
-import type { Action } from "../rules.ts";
+import type { Action, Check } from "../rules.ts";
 import { execCommand } from "./exec.ts";
 import { postWebhook } from "./webhook.ts";
 
@@ -39,6 +39,8 @@ const PRUNE_BATCH = 1_000;
 /** Milliseconds in which an event that is refused again becomes a dead letter again: five tries, each later than the one before. */
 const DIE_AGAIN_MS = 6_000;
 const LOG_MS = 10_000;
+/** Seconds for the probe to come back where the file does not say. */
+const CHECK_S = 60;
 /** Characters of a detail that are kept. */
 const DETAIL = 4_000;
 
@@ -46,8 +48,7 @@ const DETAIL = 4_000;
 export async function act(shop: Workshop, order: Order, signal: AbortSignal): Promise<Outcome> {
   try {
     const { detail, helped } = await perform(shop, order, signal);
-    const { action } = order;
-    const check = "check" in action ? action.check : undefined;
+    const check = checkOf(order);
     if (helped !== undefined) return say(helped ? "executed" : "failed", detail);
     if (check === undefined) return say("executed", detail);
     const recovered = await shop.board.recovers(check.probe, check.withinSeconds * 1_000, signal);
@@ -57,6 +58,12 @@ export async function act(shop: Workshop, order: Order, signal: AbortSignal): Pr
   } catch (error) {
     return say("error", error instanceof Error ? error.message : String(error));
   }
+}
+
+/** What is looked at afterwards: what the file says, else the probe that asked for it. Of an alert nothing more can be told. */
+function checkOf({ action, trigger }: Order): Check | undefined {
+  const check = "check" in action ? action.check : undefined;
+  return check ?? (trigger.kind === "probe" ? { probe: trigger.probe, withinSeconds: CHECK_S } : undefined);
 }
 
 const say = (result: Outcome["result"], detail: string): Outcome => ({ result, detail: detail.slice(0, DETAIL) });
@@ -119,9 +126,11 @@ async function perform(shop: Workshop, order: Order, signal: AbortSignal): Promi
       // What an alert says reaches the command as nothing but the names that the file lists.
       const env = { AUTOHEAL_ACTION: name, AUTOHEAL_TARGET: target, AUTOHEAL_DECISION: decisionId };
       const timeoutMs = action.timeoutSeconds * 1_000;
-      const { exitCode, timedOut, output } = await execCommand({ command, env, path, timeoutMs, signal });
+      const { exitCode, killed, output } = await execCommand({ command, env, path, timeoutMs, signal });
       const wrote = output === "" ? "" : `: ${output}`;
-      if (timedOut) throw new Error(`it did not end within ${action.timeoutSeconds} s, and was killed${wrote}`);
+      if (killed === "late")
+        throw new Error(`it did not end within ${action.timeoutSeconds} s, and was killed${wrote}`);
+      if (killed === "aborted") throw new Error(`it was killed: this server stopped or lost the lead${wrote}`);
       if (exitCode !== 0) throw new Error(`it ended with exit code ${exitCode}${wrote}`);
       return { detail: `it ended with exit code 0${wrote}` };
     }

@@ -16,7 +16,8 @@ export interface ExecOptions {
 export interface ExecResult {
   /** Null when it was killed. */
   readonly exitCode: number | null;
-  readonly timedOut: boolean;
+  /** Why we killed it: its time was over, or `signal` said so. */
+  readonly killed: "late" | "aborted" | undefined;
   /** The beginning of what it wrote, to either output. */
   readonly output: string;
 }
@@ -43,11 +44,14 @@ export async function execCommand({ command, timeoutMs, env, path, signal }: Exe
   });
   const output = new Output();
   const read = Promise.all([output.take(child.stdout), output.take(child.stderr)]);
-  const aborted = new Promise<"late">((resolve) =>
-    signal?.addEventListener("abort", () => resolve("late"), { once: true }),
-  );
-  const timedOut = (await Promise.race([within(timeoutMs, child.exited), aborted])) === "late";
-  if (timedOut) {
+  const aborted = Promise.withResolvers<"aborted">();
+  const abort = () => aborted.resolve("aborted");
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted) abort();
+  const ended = await Promise.race([within(timeoutMs, child.exited), aborted.promise]);
+  signal?.removeEventListener("abort", abort);
+  const killed = typeof ended === "string" ? ended : undefined;
+  if (killed !== undefined) {
     killGroup(child.pid, "SIGTERM");
     await within(GRACE_MS, child.exited);
     // Whatever of the group is left, also when its leader went.
@@ -56,7 +60,7 @@ export async function execCommand({ command, timeoutMs, env, path, signal }: Exe
   }
   await within(LAST_OUTPUT_MS, read);
   output.end();
-  return { exitCode: timedOut ? null : child.exitCode, timedOut, output: output.text };
+  return { exitCode: killed === undefined ? child.exitCode : null, killed, output: output.text };
 }
 
 function killGroup(pid: number, signal: NodeJS.Signals): void {
