@@ -1,8 +1,9 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { AppError } from "../errors.ts";
+import type { Caller } from "../http/caller.ts";
 import type { CallerEnv } from "../http/env.ts";
-import { type Caller, challenge, DEVELOPMENT, isSafe } from "./identity.ts";
+import { challenge, DEVELOPMENT, isSafe } from "./identity.ts";
 import type { TokenVerifier } from "./tokens.ts";
 
 /** Who is signed in by the browser's cookie. */

@@ -1,5 +1,6 @@
 import type { JWTPayload } from "jose";
-import { isUuid, ROLES, type Role } from "./identity.ts";
+import { ROLES, type Role } from "../http/caller.ts";
+import { isUuid } from "../uuid.ts";
 
 /** Names of the claims that say what a caller may do. */
 export interface ClaimNames {

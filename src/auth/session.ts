@@ -2,9 +2,9 @@ import type { Context } from "hono";
 import { z } from "zod";
 import type { Ambient } from "../ambient.ts";
 import { AppError } from "../errors.ts";
+import { type Caller, ROLES } from "../http/caller.ts";
 import type { CookieSessions } from "./authenticate.ts";
 import { Cookie } from "./cookies.ts";
-import { type Caller, ROLES } from "./identity.ts";
 import type { PendingLogin, Provider, SignedIn } from "./provider.ts";
 import type { Sealer } from "./seal.ts";
 

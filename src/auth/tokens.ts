@@ -1,7 +1,8 @@
 import { errors, type JWTPayload, jwtVerify } from "jose";
 import { AppError } from "../errors.ts";
+import type { Caller } from "../http/caller.ts";
 import { type ClaimNames, readSubject } from "./claims.ts";
-import { type Caller, challenge } from "./identity.ts";
+import { challenge } from "./identity.ts";
 import { type IssuerKeys, IssuerUnavailableError } from "./issuer-keys.ts";
 
 export interface TokenVerifierOptions {

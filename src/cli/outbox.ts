@@ -1,6 +1,6 @@
 import { hostname, userInfo } from "node:os";
-import { isUuid } from "../auth/identity.ts";
 import { type OutboxCommand, outboxCommand } from "../outbox/index.ts";
+import { isUuid } from "../uuid.ts";
 import { type Context, defineCommand, JSON_OPTION, quote, see } from "./command.ts";
 import { withDatabase } from "./database.ts";
 import { Exit, type ExitCode, UsageError } from "./exit.ts";

@@ -1,8 +1,8 @@
 import type { Context } from "hono";
-import { isUuid } from "../auth/identity.ts";
 import { AppError, headerError } from "../errors.ts";
 import type { TenantEnv } from "../http/env.ts";
 import { fingerprint, parseKey } from "../idempotency/key.ts";
+import { isUuid } from "../uuid.ts";
 import type { IfMatch, WriteContext } from "./context.ts";
 
 /** Reads from the request what every write needs beside its body. */

@@ -1,8 +1,8 @@
 import type { Server } from "bun";
-import type { Caller, Identity } from "../auth/identity.ts";
 import type { Fault } from "../errors.ts";
 import type { Logger } from "../metrics/logger.ts";
 import type { Trace } from "../metrics/trace.ts";
+import type { Caller, Identity } from "./caller.ts";
 
 /** What a body may be and take. */
 export interface BodyLimits {

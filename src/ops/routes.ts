@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { compress } from "hono/compress";
-import type { Caller } from "../auth/identity.ts";
+import type { Caller } from "../http/caller.ts";
 import type { CallerEnv } from "../http/env.ts";
 import type { Asset, Assets } from "./assets.ts";
 import { type OpsOutbox, type OpsSnapshot, renderOpsPage } from "./page.ts";

@@ -1,11 +1,11 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { isUuid } from "../auth/identity.ts";
 import type { Sql } from "../db/pool.ts";
 import { AppError } from "../errors.ts";
 import { jsonBody } from "../http/body.ts";
 import type { CallerEnv } from "../http/env.ts";
 import { validate } from "../http/validate.ts";
+import { isUuid } from "../uuid.ts";
 import { type Decision, decide, listAudit, listDeadLetters } from "./dead-letters.ts";
 import type { OutboxStatus } from "./status.ts";
 

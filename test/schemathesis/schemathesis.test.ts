@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROLES } from "../../src/auth/identity.ts";
+import { ROLES } from "../../src/http/caller.ts";
 import { AUDIENCE, Issuer, newKey, TENANT_A } from "../auth/issuer.ts";
 import { testDatabase } from "../support/postgres.ts";
 import { RunningServer } from "../support/server.ts";

@@ -1,5 +1,6 @@
 import { createMiddleware } from "hono/factory";
-import { type Caller, DEVELOPMENT } from "../../src/auth/identity.ts";
+import { DEVELOPMENT } from "../../src/auth/identity.ts";
+import type { Caller } from "../../src/http/caller.ts";
 import type { CallerEnv } from "../../src/http/env.ts";
 
 /** Stands before routes that are tested by themselves: everything is called by this one. */
