@@ -3,7 +3,7 @@ import css from "./ops.css" with { type: "text" };
 
 // WCAG 2.2, 1.4.3: 4.5 for text. https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
 const AA = 4.5;
-const [dark, light] = [...css.matchAll(/:root \{([^}]*--bg:[^}]*)\}/g)].map(([, block]) => tokens(block ?? ""));
+const [light, dark] = [1, 2].map(tokens);
 
 const SURFACES = ["bg", "raised", "hover"];
 const PAIRS = [
@@ -22,8 +22,10 @@ describe.each([
   });
 });
 
-function tokens(block: string): Map<string, string> {
-  return new Map([...block.matchAll(/--([\w-]+):\s*(#[\da-f]{6})/g)].map(([, name = "", value = ""]) => [name, value]));
+/** @param at 1 for the first of `light-dark(…, …)`, 2 for the second; a colour of both themes stands alone */
+function tokens(at: number): Map<string, string> {
+  const pattern = /--([\w-]+):\s*(?:light-dark\((#[\da-f]{6}), (#[\da-f]{6})\)|(#[\da-f]{6}));/g;
+  return new Map([...css.matchAll(pattern)].map((found) => [found[1] ?? "", found[at + 1] ?? found[4] ?? ""]));
 }
 
 function contrast(a: string | undefined, b: string | undefined): number {

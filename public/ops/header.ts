@@ -1,5 +1,6 @@
 import { html } from "htm/preact";
 import { Outbox } from "./outbox.ts";
+import { TopBar } from "./shell.ts";
 import type { OpsAction, OpsState } from "./state.ts";
 import { Status } from "./status.ts";
 
@@ -10,28 +11,21 @@ interface HeaderProps {
   readonly dispatch: (action: OpsAction) => void;
 }
 
-/** Name, topic, status, count and tools, and the heads of the columns. Stays on top while the rows scroll. */
+/** Name, pages, topic, status, count and tools, and the heads of the columns. Stays on top while the rows scroll. */
 export function Header({ state, shown, dispatch }: HeaderProps) {
+  const { user, theme, runsServer } = state;
   return html`
-    <header class="top">
-      <div class="bar">
-        <h1 class="brand">
-          <svg class="logo" viewBox="0 0 32 32" aria-hidden="true">
-            <rect width="32" height="32" rx="8" />
-            <path d="m7.5 24 8.5-16 8.5 16M12 19h8" />
-          </svg>
-          <span>AetherLink</span>
-          <span class="what">CRM events</span>
-        </h1>
+    <div class="top">
+      <${TopBar} page="/ops/crm-events" user=${user} theme=${theme} runsServer=${runsServer}>
+        <h1 class="hidden">CRM events</h1>
         <span class="chip mono" title="Topic">${state.topic}</span>
         <${Status} connection=${state.connection} />
         <span class="count">${count(state, shown)}</span>
         <${Tools} state=${state} dispatch=${dispatch} />
-        ${state.user !== null && html`<${User} user=${state.user} />`}
-      </div>
+      <//>
       ${state.runsServer && html`<${Outbox} outbox=${state.outbox} />`}
       <${Heads} utc=${state.zone === "utc"} />
-    </header>
+    </div>
   `;
 }
 
@@ -44,20 +38,10 @@ function Tools({ state, dispatch }: Omit<HeaderProps, "shown">) {
     <div class="tools">
       <input class="filter" type="search" placeholder="Filter" aria-label="Filter events" autocomplete="off"
         spellcheck="false" value=${state.filter} onInput=${onInput} />
-      <button class="pause" type="button" data-paused=${String(state.paused)} onClick=${onClick}>
+      <button class="button pause" type="button" data-paused=${String(state.paused)} onClick=${onClick}>
         ${pauseLabel(state)}
       </button>
     </div>
-  `;
-}
-
-/** Who is signed in. A form, so that signing out needs no script. */
-function User({ user }: { readonly user: { readonly name: string; readonly cookie: boolean } }) {
-  return html`
-    <form class="user" method="post" action="/auth/logout">
-      <span class="user-name" title="Signed in as ${user.name}">${user.name}</span>
-      ${user.cookie && html`<button class="pause" type="submit">Log out</button>`}
-    </form>
   `;
 }
 

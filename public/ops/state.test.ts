@@ -19,6 +19,7 @@ function start(...frames: unknown[]): OpsState {
     events: frames,
     outbox: null,
     user: null,
+    theme: "system",
     runsServer: true,
   });
 }

@@ -1,5 +1,7 @@
 import { type EventView, viewFrame } from "./frame.ts";
 import { type OutboxView, viewOutbox } from "./outbox.ts";
+import type { SignedIn } from "./shell.ts";
+import type { Theme } from "./theme.ts";
 import type { Zone } from "./time.ts";
 
 /** Rows on the page at most. */
@@ -21,8 +23,9 @@ export interface OpsData {
   readonly events: readonly unknown[];
   /** As the API tells it; null while the database does not answer. */
   readonly outbox: { readonly report: unknown; readonly letters: unknown } | null;
-  /** Who is signed in, and whether by the cookie, which can be signed out; null with the development identity. */
-  readonly user: { readonly name: string; readonly cookie: boolean } | null;
+  /** Null with the development identity. */
+  readonly user: SignedIn | null;
+  readonly theme: Theme;
   /** False for who may not see the outbox. */
   readonly runsServer: boolean;
 }
@@ -43,7 +46,8 @@ export interface OpsState {
   readonly next: Readonly<Record<number, number>>;
   /** Undefined while nothing is known about it. */
   readonly outbox: OutboxView | undefined;
-  readonly user: OpsData["user"];
+  readonly user: SignedIn | null;
+  readonly theme: Theme;
   readonly runsServer: boolean;
 }
 
@@ -71,6 +75,7 @@ export function initialState(data: OpsData): OpsState {
     filter: "",
     next: {},
     user: data.user,
+    theme: data.theme,
     runsServer: data.runsServer,
     outbox: data.outbox === null ? undefined : viewOutbox(data.outbox.report, data.outbox.letters),
   };

@@ -1,3 +1,4 @@
 export { type Assets, bundleScript, loadAssets, type PrebuiltAssets } from "./assets.ts";
+export { type DocumentInput, renderDocument } from "./document.ts";
 export type { OpsOutbox, OpsSnapshot } from "./page.ts";
-export { opsRoutes } from "./routes.ts";
+export { opsRoutes, PAGE_HEADERS } from "./routes.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Assets, loadAssets } from "./assets.ts";
-import { dataBlock, type OpsOutbox, renderOpsPage } from "./page.ts";
+import { dataBlock } from "./document.ts";
+import { type OpsOutbox, renderOpsPage } from "./page.ts";
 
 const assets: Assets = await loadAssets({ script: "" });
 
@@ -143,6 +144,7 @@ describe("the data block", () => {
       outbox: null,
       user: null,
       runsServer: true,
+      theme: "system",
     });
   });
 

@@ -2,7 +2,9 @@ import { html } from "htm/preact";
 import { renderToString } from "preact-render-to-string";
 import { Page } from "../../public/ops/page.ts";
 import { initialState, type OpsData } from "../../public/ops/state.ts";
+import type { Theme } from "../../public/ops/theme.ts";
 import type { Assets } from "./assets.ts";
+import { renderDocument } from "./document.ts";
 
 /** What the page shows when it is opened. */
 export interface OpsSnapshot {
@@ -26,6 +28,7 @@ export interface OpsPageInput {
   readonly user?: OpsData["user"];
   /** False for who may not see the outbox. */
   readonly runsServer?: boolean;
+  readonly theme?: Theme;
   /** Null when it could not be read. */
   readonly outbox: OpsOutbox | null;
   readonly assets: Assets;
@@ -46,39 +49,23 @@ export function renderOpsPage({
   origin,
   user = null,
   runsServer = true,
+  theme = "system",
 }: OpsPageInput): string {
   const { topic, lastEventId } = snapshot;
   const events = snapshot.events.flatMap(parse);
-  const data: OpsData = { topic, lastEventId, origin, events, outbox, user, runsServer };
+  const data: OpsData = { topic, lastEventId, origin, events, outbox, user, runsServer, theme };
   const body = renderToString(html`<${Page} state=${initialState(data)} dispatch=${() => {}} />`);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="dark light">
-<meta name="description" content="${DESCRIPTION}">
-<title>CRM events · AetherLink</title>
-<link rel="icon" href="${assets.icon.path}" type="image/svg+xml">
-<link rel="stylesheet" href="${assets.style.path}">
-<script type="module" src="${assets.script.path}"></script>
-</head>
-<body>
-<p class="no-script">Scripts are off: these are the newest events as of now. Reload for newer ones.</p>
-<div id="ops">${body}</div>
-<script type="application/json" id="ops-state">${dataBlock(data)}</script>
-</body>
-</html>
-`;
-}
-
-/**
- * JSON that can stand in a script element: no `<` that could end the element or begin a comment in it
- * (https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements), and no line
- * separators, which older parsers of JavaScript do not take in a string.
- */
-export function dataBlock(data: unknown): string {
-  return JSON.stringify(data).replace(/[<\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return renderDocument({
+    title: "CRM events",
+    description: DESCRIPTION,
+    theme,
+    withoutScripts: "Scripts are off: these are the newest events as of now. Reload for newer ones.",
+    assets,
+    script: assets.script,
+    body,
+    id: "ops",
+    data,
+  });
 }
 
 function parse(json: string): unknown[] {

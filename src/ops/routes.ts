@@ -1,5 +1,7 @@
 import { Hono } from "hono";
 import { compress } from "hono/compress";
+import { getCookie } from "hono/cookie";
+import { readTheme, THEME_COOKIE } from "../../public/ops/theme.ts";
 import type { Caller } from "../http/caller.ts";
 import type { CallerEnv } from "../http/env.ts";
 import type { Asset, Assets } from "./assets.ts";
@@ -25,7 +27,8 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-const PAGE_HEADERS = {
+/** Of every page of ours. */
+export const PAGE_HEADERS = {
   "Content-Type": "text/html; charset=utf-8",
   "Content-Security-Policy": CONTENT_SECURITY_POLICY,
   "X-Content-Type-Options": "nosniff",
@@ -49,7 +52,8 @@ export function opsRoutes(deps: OpsDependencies) {
     const outbox = runsServer ? await deps.outbox() : null;
     const { origin } = new URL(c.req.url);
     const snapshot = deps.snapshot(caller);
-    const page = renderOpsPage({ snapshot, outbox, user, runsServer, assets: deps.assets, origin });
+    const theme = readTheme(getCookie(c, THEME_COOKIE));
+    const page = renderOpsPage({ snapshot, outbox, user, runsServer, theme, assets: deps.assets, origin });
     return c.body(page, 200, PAGE_HEADERS);
   });
   // A route each, so that any other name is what an unknown path is everywhere: 404, for every method.
