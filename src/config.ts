@@ -33,7 +33,7 @@ const fields = {
     .string()
     .regex(/^[A-Za-z0-9.:_-]+$/, "must be a host name or an IP address")
     .default("127.0.0.1")
-    .describe("Address to listen on. Anything but a loopback address needs AUTH=none, see there."),
+    .describe("Address to listen on. Anything but a loopback address needs OIDC_ISSUER, or AUTH=none."),
   PORT: integer(0, 65_535, 9010).describe("Port to listen on; 0 picks a free one."),
   AUTH: z
     .enum(AUTH, allowed(AUTH))
