@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { version } from "../package.json";
 import { type Ambient, realAmbient } from "./ambient.ts";
 import { openAuth } from "./auth/open.ts";
@@ -8,6 +8,7 @@ import { Autoheal, type Parts } from "./autoheal/index.ts";
 import type { Config } from "./config.ts";
 import { openCrm } from "./crm/context.ts";
 import { EmbeddedPostgres } from "./db/embedded/index.ts";
+import { watchPool } from "./db/metrics.ts";
 import { migrate } from "./db/migrate.ts";
 import { createPool, probe, type Sql } from "./db/pool.ts";
 import { openSession } from "./db/session.ts";
@@ -23,7 +24,6 @@ import { loadAssets } from "./ops/index.ts";
 import {
   CommitNotifier,
   countUnpublished,
-  OutboxMetrics,
   OutboxRetention,
   OutboxStatus,
   Relay,
@@ -33,6 +33,7 @@ import {
 } from "./outbox/index.ts";
 import type { Packed } from "./packed.ts";
 import { createRoutes } from "./routes.ts";
+import { Series } from "./series.ts";
 import { Hub } from "./stream/index.ts";
 
 /** Milliseconds that a readiness check waits for the database. */
@@ -66,6 +67,7 @@ export class App {
   readonly #ambient: Ambient;
   readonly #packed: Packed;
   readonly #http: HttpServer;
+  readonly #series: Series;
   /** What was started, to be stopped in reverse; each has a name for the log. */
   readonly #started: { name: string; stop(): Promise<void>; graceMs: number }[] = [];
   #hub: Hub | undefined;
@@ -82,6 +84,8 @@ export class App {
     this.#packed = packed;
     this.#logger = logger;
     this.#ambient = ambient;
+    const build = { version, commit: packed.commit ?? "unknown", bun: Bun.version };
+    this.#series = new Series(build, config.KAFKA_BROKERS !== undefined);
     this.#http = new HttpServer(config.HOST, config.PORT, logger);
   }
 
@@ -113,6 +117,8 @@ export class App {
     const config = this.#config;
     await this.#http.listen();
     this.#onStop("port", () => this.#http.stop());
+    this.#series.loopLag.start();
+    this.#onStop("event loop lag", () => this.#series.loopLag.stop());
     this.#refuseWhenStopped();
     // Bundling takes 0.2 s the first time, so it runs beside the start of the database.
     const assets = loadAssets(this.#packed);
@@ -122,6 +128,7 @@ export class App {
     this.#refuseWhenStopped();
     const sql = createPool(databaseUrl, config.DATABASE_POOL, this.#logger);
     this.#onStop("database pool", () => sql.end({ timeout: 1 }));
+    watchPool(this.#series.registry, sql);
     await probe(sql);
     const applied = await migrate(sql);
     if (applied.migrations.length + applied.functions.length > 0) this.#logger.info(applied, "migrations applied");
@@ -132,14 +139,13 @@ export class App {
     const hub = await this.#startHub(log);
     const script = await assets;
     this.#refuseWhenStopped();
-    const registry = new Registry();
-    const metrics = new OutboxMetrics(registry);
-    const relay = this.#startRelay(databaseUrl, log, metrics);
+    const { registry } = this.#series;
+    const relay = this.#startRelay(databaseUrl, log);
     const notifier = new CommitNotifier(sql, this.#logger);
     this.#onStop("commit notifier", () => notifier.stop());
     this.#startHousekeeping(sql);
     const outbox = new OutboxStatus(sql, relay);
-    metrics.watch(registry, outbox);
+    this.#series.outbox.watch(registry, outbox);
     const autoheal = await this.#startAutoheal(databaseUrl, registry, { sql, log, relay, hub });
 
     this.#http.open(
@@ -149,6 +155,7 @@ export class App {
         hub,
         assets: script,
         registry,
+        metrics: this.#series.http,
         outbox: { sql, status: outbox },
         autoheal: { sql, autoheal, token: config.AUTOHEAL_TOKEN },
         auth: openAuth(config, this.#logger, this.#ambient),
@@ -157,6 +164,7 @@ export class App {
           ambient: this.#ambient,
           idempotencyTtlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
           requireIfMatch: config.REQUIRE_IF_MATCH,
+          keyed: this.#series.idempotency.written,
           committed: () => (relay.state === "leading" ? relay.kick() : notifier.notify()),
         }),
         http: {
@@ -196,7 +204,8 @@ export class App {
       const published = await selectPublished(sql, this.#config.LOG_RECORDS + RESTORE_MARGIN);
       memory.restore(published, await selectNextOffsets(sql), unrecorded);
     };
-    const log = await openLog(this.#config, this.#logger, restore, this.#packed);
+    const log = await openLog(this.#config, this.#logger, restore, this.#packed, this.#series.kafka);
+    if (log.care !== undefined) this.#series.kafka?.watch(log.care);
     this.#onStop("event log", () => log.stop(), LOG_GRACE_MS);
     await log.start();
     return log;
@@ -212,7 +221,9 @@ export class App {
       maxClients: this.#config.SSE_MAX_CLIENTS,
       maxAgeMs: this.#config.SSE_MAX_AGE * 1_000,
       now: () => this.#ambient.now().getTime(),
+      metrics: this.#series.stream,
     });
+    this.#series.stream.watch(hub);
     this.#hub = hub;
     this.#onStop("last bytes of the streams", () =>
       this.#http.flush(Math.min(this.#deadline, performance.now() + FLUSH_MS)),
@@ -234,14 +245,14 @@ export class App {
     }
   }
 
-  #startRelay(databaseUrl: string, log: EventLog, metrics: OutboxMetrics): Relay {
+  #startRelay(databaseUrl: string, log: EventLog): Relay {
     const relay = new Relay({
       openSession: (events) => openSession(databaseUrl, "aetherlink_relay", events),
       log,
       logger: this.#logger,
       batch: this.#config.OUTBOX_BATCH,
       pollMs: this.#config.OUTBOX_POLL_MS,
-      settled: metrics.settled,
+      settled: this.#series.outbox.settled,
     });
     this.#onStop("relay", () => relay.stop());
     relay.start();

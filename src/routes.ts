@@ -17,6 +17,7 @@ import type { AppEnv, BodyLimits, CallerEnv } from "./http/env.ts";
 import { notFound, onError, refuseUnrouted, tooSlow } from "./http/errors.ts";
 import { headLength } from "./http/head.ts";
 import { type HealthDependencies, healthRoutes } from "./http/health.ts";
+import type { HttpMetrics } from "./http/metrics.ts";
 import { crossOrigin, limitTarget, securityHeaders } from "./http/security.ts";
 import { type TenantLimit, tenantLimit } from "./http/tenant-limit.ts";
 import type { Logger } from "./metrics/logger.ts";
@@ -32,6 +33,8 @@ export interface RouteDependencies {
   readonly auth: Auth;
   readonly crm: CrmDependencies;
   readonly registry: Registry;
+  /** Undefined where requests are not counted. */
+  readonly metrics?: HttpMetrics | undefined;
   readonly outbox: { readonly sql: Sql; readonly status: OutboxStatus };
   readonly hub: Hub;
   readonly autoheal: AutohealRouteDependencies;
@@ -59,7 +62,7 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   const inTime = timeout(REQUEST_MS + body.timeoutMs, tooSlow);
   app.onError(onError);
   app.notFound(notFound(app));
-  app.use(requestContext(deps.logger, deps.ambient));
+  app.use(requestContext(deps.logger, deps.ambient, deps.metrics));
   app.use(headLength, securityHeaders, limitTarget);
   if (corsOrigins.length > 0) app.use(crossOrigin(corsOrigins));
   app.use(refuseUnrouted(app), bodyLimits(body));
@@ -94,6 +97,7 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
       assets: deps.assets,
     }),
   );
+  deps.metrics?.know(app.routes);
   return app;
 }
 

@@ -18,6 +18,8 @@ export interface CrmOptions {
   readonly requireIfMatch: boolean;
   /** Told after each COMMIT that appended to the outbox; wakes the relay. */
   committed(): void;
+  /** Told what became of each write that had an idempotency key. */
+  readonly keyed?: ((outcome: WriteRow["outcome"]) => void) | undefined;
 }
 
 /** What the CRM's verbs work with. */

@@ -108,7 +108,7 @@ export async function createJob(deps: CrmDependencies, context: WriteContext, in
     event: deps.ambient.newId(),
     input,
   });
-  return written(deps, await row);
+  return written(deps, context, await row);
 }
 
 /** Creates jobs, all or none, as `createJob` does one: one transaction, one round trip, one idempotency key. */

@@ -24,14 +24,15 @@ export async function runWrite(
   call: (sql: Sql, write: WriteRequest) => PendingQuery<WriteRow[]>,
 ): Promise<WriteOutcome> {
   const [row] = await call(deps.sql, writeRequest(deps, context, now));
-  return written(deps, row);
+  return written(deps, context, row);
 }
 
 /**
  * What a write function's row says; wakes the relay when something was written.
  * @throws {AppError} idempotency-key-busy, idempotency-key-reused
  */
-export function written(deps: CrmDependencies, row: WriteRow | undefined): WriteOutcome {
+export function written(deps: CrmDependencies, context: WriteContext, row: WriteRow | undefined): WriteOutcome {
+  if (context.idempotency !== undefined && row !== undefined) deps.keyed?.(row.outcome);
   const result = readWrite(row);
   if (!result.replayed && result.response.status < 400) deps.committed();
   return result;

@@ -3,14 +3,15 @@ import type { Ambient } from "../ambient.ts";
 import type { Logger } from "../metrics/logger.ts";
 import { continueTrace } from "../metrics/trace.ts";
 import type { AppEnv } from "./env.ts";
+import type { HttpMetrics } from "./metrics.ts";
 
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 
 /**
  * Gives each request its id (the caller's `X-Request-Id` where it is harmless), its trace and its logger, and logs one
- * line when the response is ready.
+ * line and counts it when the response is ready.
  */
-export function requestContext(logger: Logger, ambient: Ambient) {
+export function requestContext(logger: Logger, ambient: Ambient, metrics?: HttpMetrics) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const began = performance.now();
     const given = c.req.header("x-request-id");
@@ -22,7 +23,9 @@ export function requestContext(logger: Logger, ambient: Ambient) {
     c.var.log.debug({ method: c.req.method, path: c.req.path }, "request began");
     await next();
     c.header("X-Request-Id", requestId);
-    const ms = Math.round((performance.now() - began) * 100) / 100;
+    const took = performance.now() - began;
+    metrics?.answered(c, took / 1_000);
+    const ms = Math.round(took * 100) / 100;
     c.var.log.info({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, "request");
   });
 }

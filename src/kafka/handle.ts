@@ -11,11 +11,24 @@ const OFFSET_COMMIT = 0x20;
 
 /** What librdkafka reports every `statistics.interval.ms`: STATISTICS.md of librdkafka names all fields. */
 export interface Statistics {
+  /** The client's, such as `rdkafka#producer-1`; never used twice in a process. */
   name: string;
   type: "producer" | "consumer";
   /** Messages and bytes waiting in the producer. */
   msg_cnt: number;
   msg_size: number;
+  /** By "host:port/id". */
+  brokers: Record<string, BrokerStatistics>;
+  [field: string]: unknown;
+}
+
+/** A broker, or an address to start from (then `nodeid` is -1). */
+export interface BrokerStatistics {
+  nodeid: number;
+  /** "UP" while it can be asked. */
+  state: string;
+  /** Microseconds between a request and its answer, since the report before. */
+  rtt: { cnt: number; p99: number };
   [field: string]: unknown;
 }
 

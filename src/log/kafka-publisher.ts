@@ -1,5 +1,5 @@
 import { within } from "../deadline.ts";
-import { type Delivered, type Kafka, KafkaError, type Producer } from "../kafka/index.ts";
+import { type ClientOptions, type Delivered, type Kafka, KafkaError, type Producer } from "../kafka/index.ts";
 import type { Logger } from "../metrics/logger.ts";
 import {
   NotPublishedError,
@@ -17,6 +17,8 @@ export interface KafkaPublisherOptions {
   /** How many the topic has, once it is there; rejects when the log is stopped before. */
   readonly partitions: Promise<number>;
   readonly logger: Logger;
+  /** Options of the producer that is observed. */
+  readonly observed?: Partial<ClientOptions>;
 }
 
 /** Milliseconds that the brokers get for one call; what they have not acknowledged then counts as not published. */
@@ -205,7 +207,8 @@ export class KafkaPublisher {
   #openTogether(): Producer {
     this.#known.clear();
     const guarantee = this.#options.isIdempotent ? { "enable.gapless.guarantee": true } : {};
-    return this.#kafka.producer({ ...FOREVER, ...guarantee, "batch.size": this.#batchBytes });
+    const { observed } = this.#options;
+    return this.#kafka.producer({ ...observed, ...FOREVER, ...guarantee, "batch.size": this.#batchBytes });
   }
 }
 

@@ -1,6 +1,8 @@
 import {
   type Admin,
+  type ClientOptions,
   type ConsumedMessage,
+  type Consumer,
   Kafka,
   KafkaError,
   OffsetOutOfRangeError as KafkaOffsetOutOfRangeError,
@@ -20,6 +22,7 @@ import {
   type ReadOptions,
   type Watermarks,
 } from "./log.ts";
+import { type KafkaObserver, STATISTICS_MS } from "./metrics.ts";
 import type { OffsetVector } from "./vector.ts";
 
 export interface KafkaLogOptions {
@@ -33,6 +36,8 @@ export interface KafkaLogOptions {
   /** Consumer group under which a reader's position is noted. */
   readonly group: string;
   readonly logger: Logger;
+  /** Told how the clients for writing and for following the end do. */
+  readonly observer?: KafkaObserver | undefined;
 }
 
 /** Milliseconds between tries to find or create the topic. */
@@ -52,7 +57,10 @@ export class KafkaLog implements EventLog {
   readonly #options: KafkaLogOptions;
   readonly #kafka: Kafka;
   readonly #publisher: KafkaPublisher;
+  readonly #observed: Partial<ClientOptions>;
   #admin: Admin | undefined;
+  /** The reader that notes its position. */
+  #follower: Consumer | undefined;
   /** Resolves with the number of its partitions, which hardly ever changes; all keys move then anyway. */
   readonly #topicIsThere = Promise.withResolvers<number>();
   readonly #stop = new AbortController();
@@ -66,12 +74,16 @@ export class KafkaLog implements EventLog {
       warn: (message: string, extra?: object) => options.logger.warn(extra, message),
       error: (message: string, extra?: object) => options.logger.error(extra, message),
     };
-    this.#kafka = new Kafka({ ...options.properties, library: options.library, logger });
+    const { observer, library } = options;
+    const onError = observer === undefined ? {} : { onError: observer.failed };
+    this.#kafka = new Kafka({ ...options.properties, ...onError, library, logger });
+    this.#observed = observer === undefined ? {} : observed(observer);
     this.#publisher = new KafkaPublisher(this.#kafka, {
       topic: options.topic,
       isIdempotent: String(options.properties["enable.idempotence"] ?? true) === "true",
       partitions: this.#topicIsThere.promise,
       logger: options.logger,
+      observed: this.#observed,
     });
     // Whoever waits for the topic hears of a stop; nobody waiting is no fault.
     this.#topicIsThere.promise.catch(() => {});
@@ -98,6 +110,10 @@ export class KafkaLog implements EventLog {
   }
 
   readonly care: LogCare = {
+    lag: () => {
+      const known = this.#follower?.lag().filter(({ lag }) => lag >= 0) ?? [];
+      return known.length === 0 ? undefined : known.reduce((sum, { lag }) => sum + lag, 0);
+    },
     answers: async (timeoutMs) => await this.#opened().connect(timeoutMs),
     hasTopic: async (timeoutMs) => await isThere(this.#opened(), this.topic, timeoutMs),
     createTopic: async (timeoutMs) => {
@@ -129,11 +145,20 @@ export class KafkaLog implements EventLog {
 
   async *read(from: OffsetVector, signal: AbortSignal, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
     const ends = new Map((await this.watermarks()).map(({ partition, high }) => [partition, high]));
-    const consumer = this.#kafka.consumer({ "group.id": this.#options.group });
-    const close = () => void consumer.close();
+    const isFollower = options.notePosition === true;
+    const consumer = this.#kafka.consumer({
+      ...(isFollower ? this.#observed : {}),
+      "group.id": this.#options.group,
+    });
+    if (isFollower) this.#follower = consumer;
+    const close = () => {
+      // What is closed can no longer be asked.
+      if (this.#follower === consumer) this.#follower = undefined;
+      void consumer.close();
+    };
     signal.addEventListener("abort", close);
     this.#stop.signal.addEventListener("abort", close);
-    const commits = options.notePosition
+    const commits = isFollower
       ? setInterval(() => this.#note(consumer.commitOffsets()), COMMIT_INTERVAL_MS)
       : undefined;
     try {
@@ -152,6 +177,7 @@ export class KafkaLog implements EventLog {
       clearInterval(commits);
       signal.removeEventListener("abort", close);
       this.#stop.signal.removeEventListener("abort", close);
+      close();
       await consumer.close();
     }
   }
@@ -205,6 +231,11 @@ export class KafkaLog implements EventLog {
       this.#options.logger.debug({ err: error }, "the stream's position could not be noted"),
     );
   }
+}
+
+/** What makes a client report. */
+function observed(observer: KafkaObserver): Partial<ClientOptions> {
+  return { "statistics.interval.ms": STATISTICS_MS, onStatistics: observer.statistics };
 }
 
 /** Partitions in which a reader that begins at `from` has something to read, with the offset that it has to pass. */

@@ -65,6 +65,8 @@ export class OffsetOutOfRangeError extends Error {
 
 /** What can be asked of, and done to, a log that is outside of this process. All times are in milliseconds. */
 export interface LogCare {
+  /** Records that the reader which notes its position has still to read, as of its last fetch; undefined before that. Asks nobody. */
+  lag(): number | undefined;
   /** Resolves when a broker answers; rejects when none does in time. */
   answers(timeoutMs: number): Promise<void>;
   /** Whether the topic is there. Rejects when no broker answers. */

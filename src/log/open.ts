@@ -5,10 +5,12 @@ import type { Packed } from "../packed.ts";
 import { KafkaLog } from "./kafka.ts";
 import type { EventLog } from "./log.ts";
 import { MemoryLog } from "./memory.ts";
+import type { KafkaObserver } from "./metrics.ts";
 
 /**
  * The event log that the configuration asks for, not started: in Kafka with KAFKA_BROKERS, else in this process.
  * @param packed what a compiled binary brings along
+ * @param observer told how the clients do, with Kafka
  * @param restore refills the in-process log with what an earlier process published
  * @throws {LibraryNotFoundError} for Kafka without librdkafka; its one line names the ways to get it
  */
@@ -17,6 +19,7 @@ export async function openLog(
   logger: Logger,
   restore: (log: MemoryLog) => Promise<void>,
   packed: Packed = {},
+  observer?: KafkaObserver,
 ): Promise<EventLog> {
   const { KAFKA_TOPIC: topic, KAFKA_PARTITIONS: partitions } = config;
   if (config.KAFKA_BROKERS === undefined) {
@@ -32,6 +35,7 @@ export async function openLog(
     replicationFactor: config.KAFKA_REPLICATION_FACTOR,
     group: config.KAFKA_GROUP,
     logger,
+    observer,
   });
 }
 

@@ -5,7 +5,7 @@ import { NotPublishedError } from "../log/log.ts";
 import { OutboxMetrics } from "./metrics.ts";
 import { append } from "./outbox.fixture.ts";
 import type { OutboxRow } from "./record.ts";
-import { OutboxStatus } from "./status.ts";
+import { type OutboxReport, OutboxStatus } from "./status.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -82,4 +82,57 @@ test("nothing is claimed about an outbox that cannot be read", async () => {
   await away.sql.end();
   expect(Object.keys(await valuesOf(registry))).not.toContain("outbox_backlog");
   await away.drop();
+});
+
+/** A status whose database answers when the test says so. */
+function slowStatus() {
+  const asked: PromiseWithResolvers<OutboxReport>[] = [];
+  const report = () => {
+    const next = Promise.withResolvers<OutboxReport>();
+    asked.push(next);
+    return next.promise;
+  };
+  const answer = (backlog: number) => {
+    for (const { resolve } of asked.splice(0))
+      resolve({
+        backlog,
+        oldestUnpublishedAgeSeconds: 0,
+        deadLetters: 0,
+        blockedAggregates: 0,
+        relay: { state: "leading" },
+      });
+  };
+  return { status: { report, relayState: "leading" } as const, asked, answer };
+}
+
+test("a scrape does not wait for a database that hangs: it shows the last count, and says nothing of it when there is none", async () => {
+  const { status, asked, answer } = slowStatus();
+  const registry = new Registry();
+  new OutboxMetrics(registry).watch(registry, status);
+  const first = valuesOf(registry);
+  answer(7);
+  expect((await first).outbox_backlog).toBe("7");
+  // Nobody answers: this would wait for ever.
+  expect(await valuesOf(registry)).toMatchObject({ outbox_backlog: "7", outbox_relay_leader: "1" });
+  answer(8);
+  expect((await valuesOf(registry)).outbox_backlog).toBe("8");
+  for (const { reject } of asked.splice(0)) reject(new Error("away"));
+  const after = await valuesOf(registry);
+  expect(Object.keys(after)).not.toContain("outbox_backlog");
+  expect(after.outbox_relay_leader).toBe("1");
+});
+
+test("who asks while the outbox is being counted is told what that comes to: the database counts once", async () => {
+  const counts = { begun: 0 };
+  const sql = new Proxy(db.sql, {
+    get(target, name, receiver) {
+      if (name === "begin") counts.begun++;
+      return Reflect.get(target, name, receiver);
+    },
+  });
+  const status = new OutboxStatus(sql, { state: "leading" });
+  const reports = await Promise.all(Array.from({ length: 20 }, () => status.report()));
+  await status.report();
+  expect(counts.begun).toBe(1);
+  expect(new Set(reports.map(({ backlog }) => backlog)).size).toBe(1);
 });

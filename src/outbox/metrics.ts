@@ -1,4 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { within } from "../deadline.ts";
+import { gaugeOf } from "../metrics/read.ts";
 import type { Settlement } from "./settle.ts";
 import type { OutboxReport, OutboxStatus } from "./status.ts";
 import { MAX_TRIES } from "./store.ts";
@@ -56,14 +58,15 @@ export class OutboxMetrics {
   };
 
   /** Gauges that are read from the database when somebody asks for them; without a value while it is away. */
-  watch(registry: Registry, status: OutboxStatus): void {
+  watch(registry: Registry, status: Pick<OutboxStatus, "report" | "relayState">): void {
+    const recent = new RecentReport(status);
     const gauge = (name: string, help: string, read: (report: OutboxReport) => number) =>
       new Gauge({
         name,
         help,
         registers: [registry],
         async collect() {
-          const report = await status.report().catch(() => undefined);
+          const report = await recent.read();
           if (report === undefined) this.remove();
           else this.set(read(report));
         },
@@ -76,6 +79,46 @@ export class OutboxMetrics {
     );
     gauge("outbox_dead_letters", "Dead letters that wait for a decision.", (r) => r.deadLetters);
     gauge("outbox_blocked_aggregates", "Aggregates that wait behind a refused event.", (r) => r.blockedAggregates);
-    gauge("outbox_relay_leader", "1 on the server whose relay leads.", (r) => Number(r.relay.state === "leading"));
+    gaugeOf({ registry, name: "outbox_relay_leader", help: "1 on the server whose relay leads." }, () =>
+      Number(status.relayState === "leading"),
+    );
+  }
+}
+
+/** Milliseconds that a scrape waits for the count, and the first one, which has none to show instead. */
+const PATIENCE_MS = 5;
+const FIRST_PATIENCE_MS = 2_000;
+/** Milliseconds for which the last count is shown when the next one is late. */
+const SHOWN_MS = 60_000;
+
+/**
+ * The newest report that can be had without waiting: a scrape takes neither the 60 ms in which a million events are counted,
+ * nor as long as a database that hangs. A count that is late is shown by the next scrape.
+ */
+class RecentReport {
+  readonly #status: Pick<OutboxStatus, "report">;
+  #last: { readonly at: number; readonly report: OutboxReport } | undefined;
+  #patienceMs = FIRST_PATIENCE_MS;
+
+  constructor(status: Pick<OutboxStatus, "report">) {
+    this.#status = status;
+  }
+
+  /** Undefined while the database is away, or has not answered for a minute. */
+  async read(): Promise<OutboxReport | undefined> {
+    const counted = this.#status.report().then(
+      (report) => {
+        this.#last = { at: performance.now(), report };
+        return report;
+      },
+      () => {
+        this.#last = undefined;
+        return undefined;
+      },
+    );
+    const report = await within(this.#patienceMs, counted);
+    this.#patienceMs = PATIENCE_MS;
+    if (report !== "late") return report;
+    return this.#last !== undefined && performance.now() - this.#last.at < SHOWN_MS ? this.#last.report : undefined;
   }
 }

@@ -4,8 +4,14 @@ import { type DeadLetter, listDeadLetters } from "./dead-letters.ts";
 import type { Relay } from "./relay.ts";
 import { type Backlog, selectBacklog } from "./sql.ts";
 
-/** Milliseconds for which a count is shown again: counting a million rows takes 60 ms, and many may ask. */
+/**
+ * Milliseconds for which a count is shown again: counting a million rows takes 60 ms, and many may ask. At least so many times
+ * what it took, so that counting a huge backlog never keeps a processor of the database busy.
+ */
 const FRESH_MS = 1_000;
+const FRESH_TIMES = 20;
+/** Milliseconds after which a count that has not come is asked for anew: its connection may be gone without a word. */
+const HUNG_MS = 10_000;
 /** Milliseconds that a page waits for it. */
 const OVERVIEW_MS = 500;
 
@@ -23,11 +29,17 @@ export interface OutboxReport {
 export class OutboxStatus {
   readonly #sql: Sql;
   readonly #relay: Pick<Relay, "state">;
-  #counted: { at: number; backlog: Promise<Backlog> } | undefined;
+  /** The last count, or the one under way. */
+  #counted: { freshUntil: number; backlog: Promise<Backlog> } | undefined;
 
   constructor(sql: Sql, relay: Pick<Relay, "state">) {
     this.#sql = sql;
     this.#relay = relay;
+  }
+
+  /** Of this server: another one may lead. */
+  get relayState(): Relay["state"] {
+    return this.#relay.state;
   }
 
   /** Rejects when the database is away. */
@@ -53,12 +65,21 @@ export class OutboxStatus {
   }
 
   #count(): Promise<Backlog> {
-    if (this.#counted !== undefined && performance.now() - this.#counted.at < FRESH_MS) return this.#counted.backlog;
+    if (this.#counted !== undefined && performance.now() < this.#counted.freshUntil) return this.#counted.backlog;
+    const began = performance.now();
     const backlog = selectBacklog(this.#sql);
-    this.#counted = { at: performance.now(), backlog };
-    backlog.catch(() => {
-      this.#counted = undefined;
-    });
+    // One at a time: a database that does not answer is not asked again and again.
+    const counted = { freshUntil: began + HUNG_MS, backlog };
+    this.#counted = counted;
+    backlog.then(
+      () => {
+        const now = performance.now();
+        counted.freshUntil = now + Math.max(FRESH_MS, FRESH_TIMES * (now - began));
+      },
+      () => {
+        if (this.#counted === counted) this.#counted = undefined;
+      },
+    );
     return backlog;
   }
 }

@@ -24,20 +24,20 @@ export class Audience {
     return isWanted;
   }
 
-  /** Hands all live clients those of the frames that are for them, as one chunk. */
-  deliver(frames: readonly Frame[], everything: Chunk): void {
-    if (this.live.size === 0) return;
-    const chunk = this.#chunkOf(frames, everything);
-    if (chunk === undefined) return;
+  /**
+   * Hands all live clients those of the frames that are for them, as one chunk.
+   * @returns events handed over, counted for each client
+   */
+  deliver(frames: readonly Frame[], everything: Chunk): number {
+    // Taken before, for sending may end a client.
+    const clients = this.live.size;
+    if (clients === 0) return 0;
+    const wanted = this.matches === undefined ? frames : frames.filter(this.matches);
+    if (wanted.length === 0) return 0;
+    const isAll = wanted.length === frames.length;
+    const chunk = isAll ? everything : new Chunk(joinBytes(wanted.map((frame) => frame.bytes)));
     for (const client of this.live) client.send(chunk);
-  }
-
-  #chunkOf(frames: readonly Frame[], everything: Chunk): Chunk | undefined {
-    const { matches } = this;
-    if (matches === undefined) return everything;
-    const wanted = frames.filter(matches);
-    if (wanted.length === 0) return undefined;
-    return wanted.length === frames.length ? everything : new Chunk(joinBytes(wanted.map((frame) => frame.bytes)));
+    return wanted.length * clients;
   }
 }
 
@@ -60,10 +60,12 @@ export class Audiences {
     if (audience.members === 0) this.#byKey.delete(audience.key);
   }
 
-  /** Evaluates each distinct filter once and hands out the bytes. */
-  deliver(frames: readonly Frame[]): void {
+  /** Evaluates each distinct filter once and hands out the bytes. Returns the number of events handed over, for each client. */
+  deliver(frames: readonly Frame[]): number {
     const everything = new Chunk(joinBytes(frames.map((frame) => frame.bytes)));
-    for (const audience of this.#byKey.values()) audience.deliver(frames, everything);
+    let deliveries = 0;
+    for (const audience of this.#byKey.values()) deliveries += audience.deliver(frames, everything);
     for (const frame of frames) frame.rest();
+    return deliveries;
   }
 }

@@ -6,6 +6,7 @@ import { Chunk } from "./chunk.ts";
 import type { Client } from "./client.ts";
 import { encodeNamed, encodePosition, Frame, joinBytes } from "./frame.ts";
 import { TimeMerge } from "./merge.ts";
+import type { Resumption, StreamMetrics } from "./metrics.ts";
 import { newestInLog, newestInRing } from "./past.ts";
 import type { Ring } from "./ring.ts";
 import { LOOK_BACK, SeenEvents } from "./seen.ts";
@@ -26,6 +27,7 @@ export interface Sources {
   ring(): Ring;
   /** Readers of the log, each of which is a consumer of its own with Kafka. */
   readonly readers: Slots;
+  readonly metrics: StreamMetrics | undefined;
 }
 
 /**
@@ -42,6 +44,8 @@ export class CatchUp {
   readonly #seen = new SeenEvents();
   /** A client that has seen events may have seen those whose repeats are still to come. */
   #looksBack = false;
+  /** What the client is brought up to date from, by the furthest that had to be gone. */
+  #from: Resumption = "ring";
   /** Records passed over since the client was last told where it stands. */
   #unsent = 0;
 
@@ -57,6 +61,14 @@ export class CatchUp {
    *   the client has seen more of some partition than we have
    */
   async run(start: Start, join: (ahead: Map<number, number> | undefined) => void): Promise<void> {
+    try {
+      await this.#run(start, join);
+    } finally {
+      if (start.kind === "resume" || start.kind === "unknown") this.#sources.metrics?.resumed(this.#from);
+    }
+  }
+
+  async #run(start: Start, join: (ahead: Map<number, number> | undefined) => void): Promise<void> {
     const { log, ring } = this.#sources;
     await this.#begin(start);
     while (await this.#client.room()) {
@@ -111,6 +123,7 @@ export class CatchUp {
 
   /** Tells the client to forget what it has; the newest events follow. */
   #reset(): void {
+    this.#from = "reset";
     this.#position = new Map(this.#sources.ring().before(RESET_EVENTS, (frame) => this.#audience.wants(frame)));
     const data = JSON.stringify({ newest: RESET_EVENTS });
     this.#client.send(new Chunk(encodeNamed("reset", formatVector(this.#position), data)));
@@ -121,6 +134,7 @@ export class CatchUp {
     const { ring } = this.#sources;
     // Waiting for the reader took its time.
     if (this.#client.isEnded || ring().holds(this.#position)) return;
+    if (this.#from === "ring") this.#from = "log";
     const marks = await log.watermarks();
     const start = this.#looksBack ? lookBack(marks, this.#position) : new Map(this.#position);
     this.#looksBack = false;
@@ -165,6 +179,7 @@ export class CatchUp {
   #send(pieces: readonly Uint8Array[], count: number): void {
     this.#unsent = pieces.length > 0 ? 0 : this.#unsent + count;
     if (pieces.length > 0) this.#client.send(new Chunk(joinBytes(pieces)));
+    this.#sources.metrics?.sent(pieces.length);
     if (this.#unsent < LOOK_BACK) return;
     this.#unsent = 0;
     this.#client.send(new Chunk(encodePosition(formatVector(this.#position))));

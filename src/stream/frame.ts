@@ -12,6 +12,8 @@ export class Frame {
   readonly timestamp: number;
   /** The record's key: the id of the aggregate. */
   readonly key: string | null;
+  /** When the event happened, in milliseconds since 1970; NaN when the record does not say. */
+  readonly occurredAt: number;
   /** Event type, when the record says it. */
   readonly type: string | undefined;
   /** Tenant that it belongs to, lower case, when the record says so. */
@@ -36,6 +38,7 @@ export class Frame {
     this.offset = offset;
     this.timestamp = timestamp;
     this.key = key;
+    this.occurredAt = Date.parse(headers.ce_time ?? "");
     this.type = headers.ce_type;
     this.tenantId = headers.ce_tenantid?.toLowerCase();
     this.bytes = encodeData(id, json);

@@ -8,6 +8,7 @@ import { Client } from "./client.ts";
 import { type Filter, NO_FILTER } from "./filter.ts";
 import { encodePosition, encodePreamble, type Frame } from "./frame.ts";
 import { Heart, type Heartbeat } from "./heart.ts";
+import type { Eviction, StreamMetrics } from "./metrics.ts";
 import { Slots } from "./slots.ts";
 import { LIVE, type Start } from "./start.ts";
 import { Tail } from "./tail.ts";
@@ -33,6 +34,7 @@ export interface HubOptions {
   readonly now?: () => number;
   /** From 0 to 1, as Math.random. */
   readonly random?: () => number;
+  readonly metrics?: StreamMetrics | undefined;
 }
 
 /** What a client asks for. */
@@ -167,12 +169,18 @@ export class Hub {
   #sendAway(client: Client, of: number): void {
     const spreadMs = Math.min(SPREAD_MAX_MS, Math.max(SPREAD_MIN_MS, of * SPREAD_MS));
     client.send(new Chunk(encodePreamble(Math.ceil(this.random() * spreadMs), "this server stops; please come back")));
-    client.close();
+    this.#evict(client, "stopping");
   }
 
   /** Ends all open streams; their clients come back by themselves, to whoever serves them then. */
   closeClients(): void {
-    for (const client of [...this.#members.keys()]) client.close();
+    for (const client of [...this.#members.keys()]) this.#evict(client, "log_lost");
+  }
+
+  #evict(client: Client, reason: Eviction): void {
+    if (client.isEnded) return;
+    this.#options.metrics?.evicted(reason);
+    client.close();
   }
 
   /** Streams that are open. */
@@ -183,6 +191,11 @@ export class Hub {
   /** True when no more streams may be opened. */
   get isFull(): boolean {
     return this.#members.size >= (this.#options.maxClients ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** A stream was not opened since the hub is full. */
+  refused(): void {
+    this.#options.metrics?.refused();
   }
 
   /** The newest `count` events that the viewer may see, and where they end. */
@@ -202,6 +215,7 @@ export class Hub {
     const stopBeating = this.#heart.add(member);
     const lifetime = this.#endInTime(client, viewer);
     const leave = () => {
+      if (client.isCutOff) this.#options.metrics?.evicted("slow");
       clearTimeout(lifetime);
       stopBeating();
       member.stopReading?.();
@@ -229,7 +243,9 @@ export class Hub {
     const age = maxAgeMs === 0 ? Number.POSITIVE_INFINITY : maxAgeMs * (0.8 + 0.2 * this.random());
     const permitted = until === undefined ? Number.POSITIVE_INFINITY : Math.max(0, until.getTime() - this.now());
     const ms = Math.min(age, permitted);
-    return ms === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => client.close(), Math.min(ms, MAX_TIMER_MS));
+    if (ms === Number.POSITIVE_INFINITY) return undefined;
+    const reason = permitted < age ? "permission" : "age";
+    return setTimeout(() => this.#evict(client, reason), Math.min(ms, MAX_TIMER_MS));
   }
 
   /** From here on the client is sent events, in this very turn of the event loop if it only wants new ones. */
@@ -241,8 +257,8 @@ export class Hub {
 
   async #catchUp(member: Member, start: Start): Promise<void> {
     const { client, audience } = member;
-    const { log, logger } = this.#options;
-    const sources = { log, ring: () => this.#tail.ring, readers: this.#readers };
+    const { log, logger, metrics } = this.#options;
+    const sources = { log, ring: () => this.#tail.ring, readers: this.#readers, metrics };
     // The log's reader is to end with the client and with the hub.
     const abort = new AbortController();
     member.stopReading = () => abort.abort();
@@ -251,7 +267,7 @@ export class Hub {
     } catch (error) {
       if (client.isEnded) return;
       logger.warn({ err: error }, "a stream could not be resumed; its client will try again");
-      client.close();
+      this.#evict(client, "error");
     } finally {
       member.stopReading = undefined;
     }
@@ -282,7 +298,8 @@ export class Hub {
     if (this.#due.length === 0) return;
     const frames = this.#due;
     this.#due = [];
-    this.#audiences.deliver(frames);
+    const deliveries = this.#audiences.deliver(frames);
+    this.#options.metrics?.fannedOut(frames, deliveries, this.now());
     for (const member of this.#ahead) this.#sendUnseen(member, frames);
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined;
@@ -296,7 +313,9 @@ export class Hub {
     for (const frame of frames) {
       if (frame.offset < (ahead.get(frame.partition) ?? 0)) continue;
       ahead.set(frame.partition, frame.offset + 1);
-      if (audience.wants(frame)) client.send(new Chunk(frame.at(ahead)));
+      if (!audience.wants(frame)) continue;
+      client.send(new Chunk(frame.at(ahead)));
+      this.#options.metrics?.sent(1);
     }
     if (client.isEnded || !covers(this.#tail.ring.head, ahead)) return;
     this.#ahead.delete(member);

@@ -29,7 +29,10 @@ export function streamRoutes<Env extends AppEnv>(hub: Hub, viewerOf: (c: Context
   return new Hono<Env>().get("/crm-events", (c) => {
     const request = readStreamRequest(c.req.queries(), c.req.header("last-event-id"), hub.now());
     if (c.req.method === "HEAD") return c.body(null, 200, HEADERS);
-    if (hub.isFull) return c.body(tryLater(hub), 200, HEADERS);
+    if (hub.isFull) {
+      hub.refused();
+      return c.body(tryLater(hub), 200, HEADERS);
+    }
     const gzip = takesGzip(c);
     // Bun ends a connection that was silent for its idle time-out; a stream at rest is silent between heartbeats.
     const { server } = c.env;
