@@ -4,7 +4,9 @@ import { type ClientOptions, Handle } from "./handle.ts";
 import {
   adminCall,
   array,
+  type BrokerNode,
   describeCluster,
+  describeConfigs,
   describeTopic,
   Op,
   offsetsByTimestamp,
@@ -34,8 +36,18 @@ export class Admin {
   }
 
   /** Resolves when a broker answers. */
-  connect(timeout = TIMEOUT): Promise<void> {
-    return describeCluster(this.#handle, timeout);
+  async connect(timeout = TIMEOUT): Promise<void> {
+    await describeCluster(this.#handle, timeout);
+  }
+
+  /** All brokers, at the addresses by which they tell clients to reach them. */
+  async describeCluster({ timeout = TIMEOUT }: { timeout?: number } = {}): Promise<{ brokers: BrokerNode[] }> {
+    return { brokers: await describeCluster(this.#handle, timeout) };
+  }
+
+  /** The settings of a topic by their names, such as `retention.ms`; the brokers' defaults are among them. */
+  describeTopicConfig(topic: string, timeout = TIMEOUT): Promise<Map<string, string>> {
+    return describeConfigs(this.#handle, topic, timeout);
   }
 
   /** Resolves with true when all were created, false when one was there already. */

@@ -53,6 +53,15 @@ const SIGNATURES = {
   rd_kafka_topic_result_name: { args: [P], returns: S }, rd_kafka_ListOffsets: { args: [P, P, P, P], returns: V },
   rd_kafka_ListOffsets_result_infos: { args: [P, P], returns: P },
   rd_kafka_ListOffsetsResultInfo_topic_partition: { args: [P], returns: P },
+  rd_kafka_TopicPartitionInfo_replicas: { args: [P, P], returns: P }, rd_kafka_TopicPartitionInfo_isr: { args: [P, P], returns: P },
+  rd_kafka_DescribeCluster_result_nodes: { args: [P, P], returns: P },
+  rd_kafka_Node_host: { args: [P], returns: S }, rd_kafka_Node_port: { args: [P], returns: FFIType.u16 },
+  rd_kafka_ConfigResource_new: { args: [I, S], returns: P }, rd_kafka_ConfigResource_destroy: { args: [P], returns: V },
+  rd_kafka_DescribeConfigs: { args: [P, P, Z, P, P], returns: V },
+  rd_kafka_DescribeConfigs_result_resources: { args: [P, P], returns: P },
+  rd_kafka_ConfigResource_error: { args: [P], returns: I }, rd_kafka_ConfigResource_error_string: { args: [P], returns: S },
+  rd_kafka_ConfigResource_configs: { args: [P, P], returns: P },
+  rd_kafka_ConfigEntry_name: { args: [P], returns: S }, rd_kafka_ConfigEntry_value: { args: [P], returns: S },
 
   memcpy: { args: [P, P, Z], returns: P }, pipe: { args: [P], returns: I },
   // Variadic, and Apple's arm64 passes such arguments on the stack: six fillers fill the registers, the seventh lies there.

@@ -49,8 +49,8 @@ export class Consumer {
   }
 
   /** Resolves when a broker answers. Rejects with KafkaError, at once for wrong credentials, else after `timeout` ms. Not needed before `assign`. */
-  connect(timeout = TIMEOUT): Promise<void> {
-    return describeCluster(this.#handle, timeout);
+  async connect(timeout = TIMEOUT): Promise<void> {
+    await describeCluster(this.#handle, timeout);
   }
 
   /** Reads these partitions from these offsets on, and no others. Throws KafkaError. */

@@ -24,4 +24,4 @@ export {
 export type { Bytes, ConsumedMessage, Message } from "./message.ts";
 export type { TopicPartitionOffset, TopicPartitions } from "./partitions.ts";
 export { type Delivered, PRODUCER_DEFAULTS, Producer, type RecordMetadata } from "./producer.ts";
-export type { PartitionMetadata, Watermarks } from "./requests.ts";
+export type { BrokerNode, PartitionMetadata, Watermarks } from "./requests.ts";

@@ -77,8 +77,8 @@ export class Producer {
   }
 
   /** Resolves when a broker answers. Rejects with KafkaError, at once for wrong credentials, else after `timeout` ms. Not needed before `send`. */
-  connect(timeout = 10_000): Promise<void> {
-    return describeCluster(this.#handle, timeout);
+  async connect(timeout = 10_000): Promise<void> {
+    await describeCluster(this.#handle, timeout);
   }
 
   /** As KafkaJS: resolves when all messages are acknowledged, rejects with the first KafkaError. */

@@ -5,7 +5,7 @@ import type { Handle } from "./handle.ts";
 import { readPartition, withList } from "./partitions.ts";
 
 /** rd_kafka_admin_op_t; the calls of the admin API need no admin client, any handle makes them. */
-export const Op = { CREATE_TOPICS: 1, DESCRIBE_TOPICS: 19, DESCRIBE_CLUSTER: 20, LIST_OFFSETS: 21 };
+export const Op = { CREATE_TOPICS: 1, DESCRIBE_CONFIGS: 5, DESCRIBE_TOPICS: 19, DESCRIBE_CLUSTER: 20, LIST_OFFSETS: 21 };
 
 /** rd_kafka_OffsetSpec_t */
 export const Spec = { EARLIEST: -2, LATEST: -1 };
@@ -14,6 +14,16 @@ export const Spec = { EARLIEST: -2, LATEST: -1 };
 export interface PartitionMetadata {
   partitionId: number;
   leader: number;
+  /** Ids of the brokers that should have it, and of those whose copy is up to date. */
+  replicas: number[];
+  isr: number[];
+}
+
+/** A broker as it tells clients to reach it. */
+export interface BrokerNode {
+  nodeId: number;
+  host: string;
+  port: number;
 }
 
 /** The first and the next offset of a partition. */
@@ -45,10 +55,42 @@ export function adminCall<T>(
   return handle.request(submit, take);
 }
 
-/** Resolves when a broker answers. */
-export function describeCluster(handle: Handle, timeout: number): Promise<void> {
-  const call = (options: Ptr | null) => handle.K.rd_kafka_DescribeCluster(handle.rk, options, handle.main);
-  return adminCall(handle, Op.DESCRIBE_CLUSTER, timeout, call, () => undefined);
+/** Resolves when a broker answers, with all of them, by id. */
+export function describeCluster(handle: Handle, timeout: number): Promise<BrokerNode[]> {
+  const { K } = handle;
+  const call = (options: Ptr | null) => K.rd_kafka_DescribeCluster(handle.rk, options, handle.main);
+  const take = (event: Ptr) =>
+    array((count) => K.rd_kafka_DescribeCluster_result_nodes(event, count))
+      .map((node) => ({
+        nodeId: K.rd_kafka_Node_id(node),
+        host: K.rd_kafka_Node_host(node) ?? "",
+        port: K.rd_kafka_Node_port(node),
+      }))
+      .sort((a, b) => a.nodeId - b.nodeId);
+  return adminCall(handle, Op.DESCRIBE_CLUSTER, timeout, call, take);
+}
+
+/** RD_KAFKA_RESOURCE_TOPIC */
+const TOPIC_RESOURCE = 2;
+
+/** The settings of a topic by their names, the brokers' defaults included. Rejects with KafkaError. */
+export function describeConfigs(handle: Handle, topic: string, timeout: number): Promise<Map<string, string>> {
+  const { K } = handle;
+  const asked = K.rd_kafka_ConfigResource_new(TOPIC_RESOURCE, topic);
+  const list = new BigUint64Array([BigInt(asked ?? 0)]);
+  const call = (options: Ptr | null) => K.rd_kafka_DescribeConfigs(handle.rk, list, 1, options, handle.main);
+  const take = (event: Ptr) => {
+    const [found = null] = array((count) => K.rd_kafka_DescribeConfigs_result_resources(event, count));
+    const code = K.rd_kafka_ConfigResource_error(found);
+    if (code !== 0) throw handle.error(code, K.rd_kafka_ConfigResource_error_string(found), { topic });
+    const entries = array((count) => K.rd_kafka_ConfigResource_configs(found, count));
+    return new Map(
+      entries.map((entry) => [K.rd_kafka_ConfigEntry_name(entry) ?? "", K.rd_kafka_ConfigEntry_value(entry) ?? ""]),
+    );
+  };
+  return adminCall(handle, Op.DESCRIBE_CONFIGS, timeout, call, take).finally(() =>
+    K.rd_kafka_ConfigResource_destroy(asked),
+  );
 }
 
 /** The partitions of a topic, by id. Rejects with KafkaError of type ERR_UNKNOWN_TOPIC_OR_PART when there is none. */
@@ -71,9 +113,12 @@ export function describeTopic(handle: Handle, topic: string, timeout: number): P
 
 function describePartition({ K }: Handle, info: Ptr | null): PartitionMetadata {
   const leader = K.rd_kafka_TopicPartitionInfo_leader(info);
+  const ids = (nodes: (Ptr | null)[]) => nodes.map((node) => K.rd_kafka_Node_id(node));
   return {
     partitionId: K.rd_kafka_TopicPartitionInfo_partition(info),
     leader: leader === null ? -1 : K.rd_kafka_Node_id(leader),
+    replicas: ids(array((count) => K.rd_kafka_TopicPartitionInfo_replicas(info, count))),
+    isr: ids(array((count) => K.rd_kafka_TopicPartitionInfo_isr(info, count))),
   };
 }
 

@@ -20,7 +20,15 @@ describe.skipIf(!brokers)("on a real broker", () => {
     expect(await admin.createTopics({ topics: [{ topic, numPartitions: 3 }] })).toBe(false);
     const [described] = await admin.fetchTopicMetadata({ topics: [topic] });
     expect(described?.partitions.map((p) => p.partitionId)).toEqual([0, 1, 2]);
-    expect(described?.partitions[0]?.leader).toBeGreaterThan(0);
+    const { leader = 0, replicas, isr } = described?.partitions[0] ?? {};
+    expect(leader).toBeGreaterThan(0);
+    expect({ replicas, isr }).toEqual({ replicas: [leader], isr: [leader] });
+    const { brokers: nodes } = await admin.describeCluster();
+    expect(nodes.map(({ host, port }) => `${host}:${port}`)).toContain(brokers ?? "");
+    const settings = await admin.describeTopicConfig(topic);
+    expect(settings.get("cleanup.policy")).toBe("delete");
+    expect(admin.describeTopicConfig(`${topic}-not`)).rejects.toMatchObject({ type: "ERR_UNKNOWN_TOPIC_OR_PART" });
+    await admin.describeTopicConfig(`${topic}-not`).catch(() => undefined);
     const wrong = { topic: `${topic}-x`, configEntries: [{ name: "retention.ms", value: "soon" }] };
     expect(admin.createTopics({ topics: [wrong] })).rejects.toMatchObject({ type: "ERR_INVALID_CONFIG" });
     await admin.createTopics({ topics: [wrong] }).catch(() => undefined);
