@@ -318,12 +318,17 @@ export class ConfigError extends Error {
 /**
  * Reads the configuration from an environment. An empty value counts as unset, as compose files and shells produce.
  * A secret may stand in a file that `<NAME>_FILE` names, as Docker, Kubernetes and systemd hand them over.
+ * @param without variables to be taken as unset
  * @throws {ConfigError} when a value is malformed: all of them at once, a line each.
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  without: ReadonlySet<string> = new Set(),
+): Config {
   const given: Record<string, string> = {};
   const unreadable: string[] = [];
   for (const name of Object.keys(fields)) {
+    if (without.has(name)) continue;
     const value = env[name];
     if (value !== undefined && value !== "") given[name] = value;
     const file = env[`${name}_FILE`];
@@ -337,6 +342,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   if (result.success && unreadable.length === 0) return result.data;
   const malformed = result.error?.issues.map((issue) => line(String(issue.path[0]), issue.message, given)) ?? [];
   throw new ConfigError([...unreadable, ...malformed]);
+}
+
+/** The variables `<NAME>_FILE` that are set. */
+export function secretFileVariables(env: Readonly<Record<string, string | undefined>> = process.env): string[] {
+  return Object.keys(fields).flatMap((name) => (isSecret(name) && env[`${name}_FILE`] ? [`${name}_FILE`] : []));
 }
 
 /** The text of a secret's file without the line end that editors and `echo` leave; or why there is none. */

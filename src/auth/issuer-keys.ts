@@ -1,6 +1,6 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
-import { z } from "zod";
 import type { Logger } from "../metrics/logger.ts";
+import { discoverIssuer } from "./discovery.ts";
 
 /** The issuer's keys cannot be had right now, and one is needed that is not known. */
 export class IssuerUnavailableError extends Error {
@@ -19,10 +19,6 @@ export const COOLDOWN_MS = 30_000;
 export const RETRY_MS = 2_000;
 /** Milliseconds after which the keys are fetched again beside the requests, so that a withdrawn key ends. */
 export const REFRESH_MS = 600_000;
-const FETCH_TIMEOUT_MS = 5_000;
-
-const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.url() });
-const keysSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
 
 type Resolve = ReturnType<typeof createLocalJWKSet>;
 
@@ -112,13 +108,7 @@ export class IssuerKeys {
   async #fetchAll(): Promise<void> {
     const { issuer, now } = this.#options;
     try {
-      const discovery = discoverySchema.parse(
-        await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`),
-      );
-      if (discovery.issuer !== issuer) throw new Error(`its discovery document is that of ${discovery.issuer}`);
-      if (issuer.startsWith("https:") && !discovery.jwks_uri.startsWith("https:"))
-        throw new Error("jwks_uri is not https");
-      const set: JSONWebKeySet = keysSchema.parse(await fetchJson(discovery.jwks_uri));
+      const set: JSONWebKeySet = (await discoverIssuer(issuer)).keys;
       const text = JSON.stringify(set);
       if (text !== this.#keys?.text) this.generation += 1;
       this.#keys = { resolve: createLocalJWKSet(set), text, fetchedAt: now().getTime() };
@@ -128,16 +118,6 @@ export class IssuerKeys {
       throw error;
     }
   }
-}
-
-async function fetchJson(url: string): Promise<unknown> {
-  const response = await fetch(url, {
-    headers: { Accept: "application/json" },
-    redirect: "error",
-    signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
-  });
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  return await response.json();
 }
 
 function messageOf(error: unknown): string {

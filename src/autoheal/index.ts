@@ -1,4 +1,4 @@
 export { Autoheal } from "./autoheal.ts";
 export type { Parts } from "./parts.ts";
 export { type AutohealRouteDependencies, alertRoutes, autohealRoutes } from "./routes.ts";
-export { RulesError } from "./rules.ts";
+export { parseRules, RulesError } from "./rules.ts";

@@ -30,8 +30,14 @@ export interface Context {
   readonly out: (text: string) => void;
   /** Writes to standard error. */
   readonly err: (text: string) => void;
+  /** Whether the output goes to a terminal that shows colours: not with NO_COLOR, and not into a pipe. */
+  readonly colour: boolean;
   /** What travels inside the compiled binary; from sources there is nothing. */
   readonly packed: Packed;
+  /** The clock; the real one by default. */
+  readonly now?: () => Date;
+  /** Told when a person wants a command that goes on to end: Ctrl-C, or whoever runs it. By default SIGINT and SIGTERM. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CommandSpec<O extends Options> {
@@ -48,6 +54,8 @@ export interface CommandSpec<O extends Options> {
   readonly examples: readonly (readonly [commandLine: string, what: string])[];
   /** When the exit code is 3; without it, it never is. */
   readonly no?: string;
+  /** When the exit code is 1, where that is not told by standard error. */
+  readonly failed?: string;
   /** Environment variables that it looks at; "all" lists every one. */
   readonly environment?: readonly string[] | "all";
   run(values: Values<O>, args: string[], context: Context): Promise<ExitCode>;

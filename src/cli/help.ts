@@ -1,16 +1,23 @@
 import { describeConfig } from "../config.ts";
 import type { CommandSpec, Options } from "./command.ts";
 
-const EXIT_CODES = [
-  "0  done",
-  "1  it could not be done; standard error says why in one line",
-  "2  the command line cannot be followed; standard error says why in one line",
-];
+/** What every command's exit codes mean; 3 is explained by the commands that have it. */
+export const EXIT_CODES = {
+  done: "0  done",
+  failed: "1  it could not be done; standard error says why in one line",
+  usage: "2  the command line cannot be followed; standard error says why in one line",
+  no: "3  it was done, and the answer is no: something is pending or missing",
+} as const;
 
 /** The text of `aetherlink <command> --help`. */
 export function helpText<O extends Options>(spec: CommandSpec<O>): string {
   const usage = `Usage: aetherlink ${[spec.name, spec.args, "[options]"].filter(Boolean).join(" ")}`;
-  const codes = spec.no === undefined ? EXIT_CODES : [...EXIT_CODES, `3  ${spec.no}`];
+  const codes = [
+    EXIT_CODES.done,
+    spec.failed === undefined ? EXIT_CODES.failed : `1  ${spec.failed}`,
+    EXIT_CODES.usage,
+    ...(spec.no === undefined ? [] : [`3  ${spec.no}`]),
+  ];
   return [
     `aetherlink ${spec.name}: ${spec.summary}\n`,
     `${usage}\n`,

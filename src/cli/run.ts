@@ -11,7 +11,7 @@ import type { Packed } from "../packed.ts";
 import { type Command, type Context, quote, see } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { CommandError, Exit, type ExitCode, UsageError } from "./exit.ts";
-import { columns, section } from "./help.ts";
+import { columns, EXIT_CODES, section } from "./help.ts";
 
 /** Runs one command line and ends the process with its exit code; while a server runs, it does not end. */
 export async function run(argv: readonly string[], packed: Packed = {}): Promise<never> {
@@ -19,6 +19,8 @@ export async function run(argv: readonly string[], packed: Packed = {}): Promise
   const context = {
     out: (text: string) => void process.stdout.write(text),
     err: (text: string) => void process.stderr.write(text),
+    // Bun looks at NO_COLOR, and whether standard output or standard error is a terminal.
+    colour: process.stdout.isTTY && Bun.enableANSIColors,
     packed,
   };
   const code = await execute(argv, context);
@@ -103,7 +105,8 @@ function overview(): string {
     `aetherlink ${version}: a multi-tenant CRM API whose every change becomes an event and is shown live\n`,
     "Usage: aetherlink [command] [options]\n",
     section("Commands", columns(COMMANDS.map(({ name, summary }) => [name, summary]))),
-    "Without a command it serves. Each command says more with --help, with examples and exit codes.\n" +
+    section("Exit codes", Object.values(EXIT_CODES)),
+    "Without a command it serves. Each command says more with --help, with examples.\n" +
       "Configured by environment variables: aetherlink serve --help lists them.\n",
   ].join("\n");
 }

@@ -99,7 +99,10 @@ test("Kafka opens clients with what it was given once", async () => {
   const [producer, consumer, admin] = [kafka.producer(), kafka.consumer({ "group.id": "g" }), kafka.admin()];
   await Promise.all([producer.connect(), consumer.connect(), admin.connect()]);
   const [topic] = await admin.fetchTopicMetadata({ topics: ["t"] });
-  expect(topic).toEqual({ name: "t", partitions: [0, 1].map((partitionId) => ({ partitionId, leader: 1, replicas: [1], isr: [1] })) });
+  expect(topic).toEqual({
+    name: "t",
+    partitions: [0, 1].map((partitionId) => ({ partitionId, leader: 1, replicas: [1], isr: [1] })),
+  });
   await Promise.all([producer.disconnect(), consumer.disconnect(), admin.disconnect(), admin.close()]);
 });
 

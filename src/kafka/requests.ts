@@ -5,7 +5,13 @@ import type { Handle } from "./handle.ts";
 import { readPartition, withList } from "./partitions.ts";
 
 /** rd_kafka_admin_op_t; the calls of the admin API need no admin client, any handle makes them. */
-export const Op = { CREATE_TOPICS: 1, DESCRIBE_CONFIGS: 5, DESCRIBE_TOPICS: 19, DESCRIBE_CLUSTER: 20, LIST_OFFSETS: 21 };
+export const Op = {
+  CREATE_TOPICS: 1,
+  DESCRIBE_CONFIGS: 5,
+  DESCRIBE_TOPICS: 19,
+  DESCRIBE_CLUSTER: 20,
+  LIST_OFFSETS: 21,
+};
 
 /** rd_kafka_OffsetSpec_t */
 export const Spec = { EARLIEST: -2, LATEST: -1 };
