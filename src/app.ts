@@ -86,7 +86,7 @@ export class App {
     this.#ambient = ambient;
     const build = { version, commit: packed.commit ?? "unknown", bun: Bun.version };
     this.#series = new Series(build, config.KAFKA_BROKERS !== undefined);
-    this.#http = new HttpServer(config.HOST, config.PORT, logger);
+    this.#http = new HttpServer(config.HOST, config.PORT, logger, this.#series.http.refused);
   }
 
   /** Where the server can be reached. */

@@ -54,9 +54,31 @@ test.each([
   ["/api/crm/contacts/:id/events", "/api/crm/contacts/:id/events", "/api/crm/:entity/:id/events"],
   ["/api/ops/outbox/dead-letters/:eventId/requeue", "/api/ops/outbox/dead-letters/:eventId/requeue", "/api/ops/*"],
   ["/autoheal/events", "/autoheal/events", undefined],
-  ["/autoheal/alert", "/autoheal/alert", "/autoheal/*"],
+  ["/autoheal/alert", "/autoheal/alert", undefined],
   ["/healthz/live", "/healthz/live", undefined],
 ])("%s is counted as %s and timed as %s", (path, template, timed) => {
   expect(routeTemplate(path)).toBe(template);
   expect(latencyRoute(template)).toBe(timed as string);
+});
+
+test("what no route takes is one series a class of status, whatever is asked for", async () => {
+  const { app, metrics, text } = counted();
+  for (const method of ["GET", "PUT", "MADE-UP"]) await app.request(`/${crypto.randomUUID()}`, { method });
+  await app.request("/api/crm/jobs/1", { method: "DELETE" });
+  metrics.refused(503);
+  expect(seriesOf(await text())).toEqual([
+    'http_requests_total{method="any",route="unrouted",status="4xx"} 4',
+    'http_requests_total{method="any",route="unrouted",status="5xx"} 1',
+  ]);
+});
+
+test("the API's routes have their series before their first request, so that the first failure shows as an increase", async () => {
+  const { app, metrics, text } = counted();
+  metrics.know(app.routes);
+  expect(seriesOf(await text()).filter((line) => line.startsWith("http_requests_total"))).toEqual([
+    'http_requests_total{method="GET",route="/api/crm/jobs/:id",status="2xx"} 0',
+    'http_requests_total{method="GET",route="/api/crm/jobs/:id",status="5xx"} 0',
+    'http_requests_total{method="POST",route="/api/crm/jobs:batch",status="2xx"} 0',
+    'http_requests_total{method="POST",route="/api/crm/jobs:batch",status="5xx"} 0',
+  ]);
 });

@@ -7,9 +7,6 @@ import { latencyRoute, routeTemplate } from "./route-template.ts";
 
 /** Seconds, around the bars: 5 ms for a read, 25 for a write, and the 250 of the service level. Few, for each is a series a route. */
 const SECONDS = [0.005, 0.025, 0.1, 0.25, 1];
-/** What the method of a request that no route takes is counted as, if it is one of these; else "other". */
-const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-const UNROUTED = "unrouted";
 
 /** What the requests of one route are counted in. */
 interface Cells {
@@ -28,19 +25,21 @@ interface Cells {
 export class HttpMetrics {
   readonly #requests: Counter<"method" | "route" | "status">;
   readonly #seconds: Histogram<"method" | "route">;
-  readonly #cells = new Map<RouterRoute | string, Cells>();
+  readonly #cells = new Map<RouterRoute, Cells>();
+  /** What no route takes, whatever its method. */
+  readonly #unrouted: Cells = { method: "any", route: "unrouted", counts: [], seconds: undefined };
 
   constructor(registry: Registry) {
     const registers = [registry];
     this.#requests = new Counter({
       name: "http_requests_total",
-      help: "Requests answered, by route template ('unrouted' for the rest) and class of status; HEAD counts as GET, and a stream when it begins.",
+      help: "Requests answered, by route template and class of status. HEAD counts as GET, a stream when it begins; what no route takes is 'unrouted', with the method 'any'.",
       labelNames: ["method", "route", "status"],
       registers,
     });
     this.#seconds = new Histogram({
       name: "http_request_duration_seconds",
-      help: "From a request's headers to its answer, for the routes of the CRM (the three entities share a template), of ops and of autoheal, and the page; not for streams.",
+      help: "From a request's headers to its answer, for the CRM (where the three entities share a template), the outbox's routes together, and the page; not for streams.",
       labelNames: ["method", "route"],
       buckets: SECONDS,
       registers,
@@ -62,14 +61,17 @@ export class HttpMetrics {
   /** Counts a request when its answer is ready. */
   answered(c: Context, seconds: number): void {
     const route = matchedRoutes(c).findLast(({ method }) => method !== METHOD_NAME_ALL);
-    const cells = route === undefined ? this.#unrouted(c.req.method) : this.#of(route);
-    this.#count(cells, Math.floor(c.res.status / 100)).inc();
-    cells.seconds?.observe(seconds);
+    this.count(route, c.res.status, seconds);
   }
 
   /** Counts a request that did not get as far as the routes. */
-  refused(method: string, status: number): void {
-    this.#count(this.#unrouted(method), Math.floor(status / 100)).inc();
+  readonly refused = (status: number): void => this.count(undefined, status, 0);
+
+  /** @param route undefined for a request that none takes */
+  count(route: RouterRoute | undefined, status: number, seconds: number): void {
+    const cells = route === undefined ? this.#unrouted : this.#of(route);
+    this.#count(cells, Math.floor(status / 100)).inc();
+    cells.seconds?.observe(seconds);
   }
 
   #of(route: RouterRoute): Cells {
@@ -79,17 +81,8 @@ export class HttpMetrics {
     const timed = latencyRoute(template);
     const { method } = route;
     const seconds = timed === undefined ? undefined : this.#seconds.labels(method, timed);
-    return this.#keep(route, { method, route: template, counts: [], seconds });
-  }
-
-  #unrouted(given: string): Cells {
-    const method = METHODS.has(given) ? given : "other";
-    const cells = { method, route: UNROUTED, counts: [], seconds: undefined };
-    return this.#cells.get(method) ?? this.#keep(method, cells);
-  }
-
-  #keep(key: RouterRoute | string, cells: Cells): Cells {
-    this.#cells.set(key, cells);
+    const cells = { method, route: template, counts: [], seconds };
+    this.#cells.set(route, cells);
     return cells;
   }
 

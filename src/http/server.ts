@@ -42,6 +42,8 @@ export class HttpServer {
     private readonly host: string,
     private readonly port: number,
     private readonly log: Logger,
+    /** Told the status of what is answered without the routes. */
+    private readonly refused: (status: number) => void = () => {},
   ) {}
 
   /**
@@ -114,7 +116,7 @@ export class HttpServer {
   /** A proxy sends requests as soon as the port is there, and would pass a 503 on to whoever sent a POST: so they wait. */
   async #onceOpen(request: Request, server: Server<undefined>): Promise<Response> {
     if (!new URL(request.url).pathname.startsWith("/healthz/")) await within(PATIENCE_MS, this.#opened.promise);
-    return (await this.#app?.fetch(request, { server })) ?? notReady(request);
+    return (await this.#app?.fetch(request, { server })) ?? this.#refuse(notReady(request));
   }
 
   #serve(): Server<undefined> {
@@ -129,12 +131,17 @@ export class HttpServer {
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request, server) => {
         // Bun makes the URL from the Host header as it came: with a bad one it is no URL, or one with another path.
-        if (!HOST.test(request.headers.get("host") ?? "") || !URL.canParse(request.url)) return badHost();
+        if (!HOST.test(request.headers.get("host") ?? "") || !URL.canParse(request.url)) return this.#refuse(badHost());
         this.#lastRequestAt = performance.now();
         const response = this.#app?.fetch(request, { server }) ?? this.#onceOpen(request, server);
         return this.#isRetiring ? withoutReuse(response) : response;
       },
     });
+  }
+
+  #refuse(answer: Response): Response {
+    this.refused(answer.status);
+    return answer;
   }
 
   #explain(error: unknown): string {

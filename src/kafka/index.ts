@@ -11,7 +11,7 @@ export {
   LibraryVersionError,
   OffsetOutOfRangeError,
 } from "./errors.ts";
-export type { ClientOptions, Logger, Statistics } from "./handle.ts";
+export type { BrokerStatistics, ClientOptions, Logger, Statistics } from "./handle.ts";
 export { Kafka } from "./kafka.ts";
 export {
   cachedLibraryPath,

@@ -6,8 +6,8 @@ import type { OutboxReport, OutboxStatus } from "./status.ts";
 import { MAX_TRIES } from "./store.ts";
 
 /** Seconds, from the bar of 3 ms to what no one should ever see. */
-const DELAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
-const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
+const DELAY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1, 2.5, 5, 30, 300];
+const BATCH_BUCKETS = [1, 2, 10, 50, 100, 500, 1_000, 5_000];
 
 /** The outbox's series. Made once, by the composition root. */
 export class OutboxMetrics {

@@ -2,8 +2,9 @@ import pino from "pino";
 import { Registry } from "prom-client";
 import { realAmbient } from "../../src/ambient.ts";
 import { type Auth, OPEN } from "../../src/auth/open.ts";
-import { openCrm } from "../../src/crm/context.ts";
+import { type CrmOptions, openCrm } from "../../src/crm/context.ts";
 import { createPool } from "../../src/db/pool.ts";
+import type { HttpMetrics } from "../../src/http/metrics.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
 import { loadAssets } from "../../src/ops/index.ts";
 import { OutboxStatus } from "../../src/outbox/index.ts";
@@ -18,26 +19,34 @@ export interface TestRoutes {
   stop(): Promise<void>;
 }
 
+export interface TestRoutesOptions {
+  readonly http?: Partial<HttpLimits>;
+  readonly requireIfMatch?: boolean;
+  readonly auth?: Auth;
+  readonly autohealToken?: string;
+  /** What requests and keyed writes are counted in. */
+  readonly metrics?: HttpMetrics;
+  readonly keyed?: CrmOptions["keyed"];
+}
+
 /** @param url postgres:// URL of a migrated database */
-export async function testRoutes(
-  url: string,
-  options: { http?: Partial<HttpLimits>; requireIfMatch?: boolean; auth?: Auth; autohealToken?: string } = {},
-): Promise<TestRoutes> {
+export async function testRoutes(url: string, options: TestRoutesOptions = {}): Promise<TestRoutes> {
   const logger = pino({ level: "silent" });
   const sql = createPool(url, 4, logger);
   const log = new MemoryLog({ topic: "aetherlink.events", partitions: 3, capacity: 1_000, now: Date.now });
   const hub = new Hub({ log, logger, ring: 500, heartbeatMs: 60_000, bufferBytes: 65_536 });
   hub.start();
   await hub.caughtUp;
-  const { requireIfMatch = false, http = {}, auth = OPEN } = options;
+  const { requireIfMatch = false, http = {}, auth = OPEN, metrics, keyed } = options;
   const app = createRoutes({
     logger,
     ambient: realAmbient,
     hub,
     assets: await loadAssets(),
-    crm: openCrm({ sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch, committed() {} }),
+    crm: openCrm({ sql, ambient: realAmbient, idempotencyTtlMs: 86_400_000, requireIfMatch, committed() {}, keyed }),
     auth,
     registry: new Registry(),
+    metrics,
     autoheal: idleAutoheal(sql, options.autohealToken),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     http,
