@@ -72,6 +72,8 @@ describe("the API", () => {
     expect((await get("")).body).toEqual({
       backlog: 5,
       oldestUnpublishedAgeSeconds: expect.any(Number),
+      oldestPendingAgeSeconds: expect.any(Number),
+      held: 4,
       deadLetters: 2,
       blockedAggregates: 2,
       relay: { state: "standby" },

@@ -184,7 +184,13 @@ describe("an event that the log refuses", () => {
     now += 86_400_000;
     await drain(leader);
     expect(log.refusals).toBe(5);
-    expect(await selectBacklog(db.sql)).toMatchObject({ events: 1, deadLetters: 1, blockedAggregates: 1 });
+    expect(await selectBacklog(db.sql)).toMatchObject({
+      events: 1,
+      held: 1,
+      oldestPendingSeconds: 0,
+      deadLetters: 1,
+      blockedAggregates: 1,
+    });
   });
 
   test("is published with all that waits behind it, in order, when the log takes it at last", async () => {

@@ -97,6 +97,8 @@ function slowStatus() {
       resolve({
         backlog,
         oldestUnpublishedAgeSeconds: 0,
+        oldestPendingAgeSeconds: 0,
+        held: 0,
         deadLetters: 0,
         blockedAggregates: 0,
         relay: { state: "leading" },

@@ -77,6 +77,16 @@ export class OutboxMetrics {
       "Age of the oldest event that is not published and not discarded.",
       (r) => r.oldestUnpublishedAgeSeconds,
     );
+    gauge(
+      "outbox_oldest_pending_age_seconds",
+      "Age of the oldest event that the relay could publish: those that are held do not count.",
+      (r) => r.oldestPendingAgeSeconds,
+    );
+    gauge(
+      "outbox_held_events",
+      "Events of the backlog that wait for another try or a decision, and those behind them.",
+      (r) => r.held,
+    );
     gauge("outbox_dead_letters", "Dead letters that wait for a decision.", (r) => r.deadLetters);
     gauge("outbox_blocked_aggregates", "Aggregates that wait behind a refused event.", (r) => r.blockedAggregates);
     gaugeOf({ registry, name: "outbox_relay_leader", help: "1 on the server whose relay leads." }, () =>

@@ -40,28 +40,45 @@ export interface Backlog {
   readonly events: number;
   /** Age of the oldest of them by the database's clock; 0 when there is none. */
   readonly oldestSeconds: number;
+  /** Age of the oldest of them that does not wait for another try, a decision, or behind one that does; 0 when there is none. */
+  readonly oldestPendingSeconds: number;
+  /** Those that wait for another try, a decision, or behind one that does. */
+  readonly held: number;
   readonly deadLetters: number;
   readonly blockedAggregates: number;
+}
+
+interface BacklogRow {
+  readonly pending: string;
+  readonly held: string;
+  readonly dead: string;
+  readonly blocked: string;
+  readonly oldest_pending: number | null;
+  readonly oldest_held: number | null;
 }
 
 /** Counts by the partial indexes, which hold what is waiting alone: 60 ms a million events. */
 export async function selectBacklog(sql: Sql): Promise<Backlog> {
   const [row] = await asRelay(
     sql,
-    (tx) => tx<{ pending: string; held: string; oldest: number | null; dead: string; blocked: string }[]>`
+    (tx) => tx<BacklogRow[]>`
       select
         (select count(*) from outbox_events where published_at is null and not held) as pending,
         (select count(*) from outbox_events where held and published_at is null and discarded_at is null) as held,
         (select count(*) from outbox_events where dead_at is not null and discarded_at is null) as dead,
         (select count(*) from outbox_blocked) as blocked,
-        extract(epoch from now() - least(
-          (select occurred_at from outbox_events where published_at is null and not held order by id limit 1),
+        extract(epoch from now() -
+          (select occurred_at from outbox_events where published_at is null and not held order by id limit 1)
+        )::float8 as oldest_pending,
+        extract(epoch from now() -
           (select min(occurred_at) from outbox_events where held and published_at is null and discarded_at is null)
-        ))::float8 as oldest`,
+        )::float8 as oldest_held`,
   );
   return {
     events: Number(row?.pending ?? 0) + Number(row?.held ?? 0),
-    oldestSeconds: Math.max(0, row?.oldest ?? 0),
+    oldestSeconds: Math.max(0, row?.oldest_pending ?? 0, row?.oldest_held ?? 0),
+    oldestPendingSeconds: Math.max(0, row?.oldest_pending ?? 0),
+    held: Number(row?.held ?? 0),
     deadLetters: Number(row?.dead ?? 0),
     blockedAggregates: Number(row?.blocked ?? 0),
   };

@@ -19,6 +19,10 @@ const OVERVIEW_MS = 500;
 export interface OutboxReport {
   readonly backlog: number;
   readonly oldestUnpublishedAgeSeconds: number;
+  /** Of those that the relay could publish: not held. */
+  readonly oldestPendingAgeSeconds: number;
+  /** Events that wait for another try or a decision, and those behind them. */
+  readonly held: number;
   readonly deadLetters: number;
   readonly blockedAggregates: number;
   /** Of this server: another one may lead. */
@@ -48,6 +52,8 @@ export class OutboxStatus {
     return {
       backlog: backlog.events,
       oldestUnpublishedAgeSeconds: backlog.oldestSeconds,
+      oldestPendingAgeSeconds: backlog.oldestPendingSeconds,
+      held: backlog.held,
       deadLetters: backlog.deadLetters,
       blockedAggregates: backlog.blockedAggregates,
       relay: { state: this.#relay.state },
