@@ -110,6 +110,11 @@ export class AutohealLeader {
     await this.#housekeep();
   }
 
+  /** Resolves when nothing is being done. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
+
   /** Lets go of what is under way: each execution ends soon, and what came of it is still written if the database answers. */
   async end(): Promise<void> {
     this.#abort.abort();
