@@ -76,6 +76,19 @@ export async function decide(sql: Sql, eventId: string, decision: Decision): Pro
   });
 }
 
+/** What became of events that were requeued: how many died again, and how many still wait for their new tries. */
+export async function fateOf(sql: Sql, eventIds: readonly string[]): Promise<{ dead: number; waiting: number }> {
+  const [row] = await asRelay(
+    sql,
+    (tx) => tx<{ dead: number; waiting: number }[]>`
+      select count(*) filter (where dead_at is not null)::int as dead, count(*) filter (where dead_at is null)::int as waiting
+      from outbox_events
+      where event_id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(eventIds)}::text::jsonb))
+        and published_at is null and discarded_at is null`,
+  );
+  return row ?? { dead: 0, waiting: 0 };
+}
+
 /** Decides about every dead letter there is, or every one of a tenant, in one transaction. */
 export async function decideAll(sql: Sql, decision: Decision, tenantId?: string): Promise<AuditEntry[]> {
   return await asRelay(sql, async (tx) => {

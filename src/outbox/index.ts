@@ -1,5 +1,5 @@
 export { type OutboxCommand, outboxCommand } from "./command.ts";
-export { type Decision, decide, listDeadLetters } from "./dead-letters.ts";
+export { type Decision, decide, fateOf, listDeadLetters } from "./dead-letters.ts";
 export { LeadershipLostError, Lease } from "./lease.ts";
 export { refuseSecondLog, SecondLogError } from "./lock.ts";
 export { OutboxMetrics } from "./metrics.ts";

@@ -1,11 +1,10 @@
-import { AppError } from "../../errors.ts";
 import { pruneExpiredKeys } from "../../idempotency/prune.ts";
-import { decide as decideLetter, listDeadLetters } from "../../outbox/index.ts";
 import type { Trigger } from "../decide.ts";
 import type { Parts } from "../parts.ts";
 import type { ProbeBoard } from "../probes.ts";
 import type { Action, Check } from "../rules.ts";
 import { execCommand } from "./exec.ts";
+import { requeue } from "./requeue.ts";
 import { postWebhook } from "./webhook.ts";
 
 /** An execution: what is to be done, on what, and why. */
@@ -36,8 +35,6 @@ export interface Workshop {
 
 /** Keys deleted in one transaction. */
 const PRUNE_BATCH = 1_000;
-/** Milliseconds in which an event that is refused again becomes a dead letter again: five tries, each later than the one before. */
-const DIE_AGAIN_MS = 6_000;
 const LOG_MS = 10_000;
 /** Seconds for the probe to come back where the file does not say. */
 const CHECK_S = 60;
@@ -93,7 +90,7 @@ export async function mendOwn({ relay, hub, log }: Parts, type: Action["type"]):
 }
 
 /** `helped` where the action itself can tell. */
-interface Performed {
+export interface Performed {
   readonly detail: string;
   readonly helped?: boolean;
 }
@@ -113,7 +110,7 @@ async function perform(shop: Workshop, order: Order, signal: AbortSignal): Promi
       return { detail: isNew ? `topic ${topic} was created` : `topic ${topic} was there already` };
     }
     case "requeue-dead-letters":
-      return await requeue(parts, action.limit, decisionId, signal);
+      return await requeue(parts.sql, action.limit, decisionId, signal);
     case "prune-idempotency-keys":
       return { detail: `${await pruneExpiredKeys(parts.sql, PRUNE_BATCH)} expired keys were deleted` };
     case "webhook": {
@@ -135,42 +132,4 @@ async function perform(shop: Workshop, order: Order, signal: AbortSignal): Promi
       return { detail: `it ended with exit code 0${wrote}` };
     }
   }
-}
-
-/** The oldest dead letters get five new tries. It helped when none of them died again. */
-async function requeue({ sql }: Parts, limit: number, decisionId: string, signal: AbortSignal): Promise<Performed> {
-  const { data } = await listDeadLetters(sql, limit);
-  const requeued: string[] = [];
-  for (const { eventId } of data) {
-    try {
-      await decideLetter(sql, eventId, { action: "requeue", actor: "autoheal", reason: `decision ${decisionId}` });
-      requeued.push(eventId);
-    } catch (error) {
-      // A person was faster.
-      if (!(error instanceof AppError)) throw error;
-    }
-  }
-  if (requeued.length === 0) return { detail: "there were no dead letters", helped: true };
-  await pause(DIE_AGAIN_MS, signal);
-  const again = await countDead(sql, requeued);
-  return { detail: `${requeued.length} dead letters were requeued, ${again} died again`, helped: again === 0 };
-}
-
-async function countDead(sql: Parts["sql"], eventIds: readonly string[]): Promise<number> {
-  const wanted = new Set(eventIds);
-  let dead = 0;
-  for (let after: string | undefined; ; ) {
-    const { data, next } = await listDeadLetters(sql, 200, after);
-    dead += data.filter(({ eventId }) => wanted.has(eventId)).length;
-    if (next === null) return dead;
-    after = next;
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  if (!signal.aborted) await promise;
-  clearTimeout(timer);
 }

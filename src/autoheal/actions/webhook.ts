@@ -16,6 +16,7 @@ export async function postWebhook(url: string, body: unknown, timeoutMs: number,
     redirect: "manual",
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   }).catch((error: unknown) => {
+    if (signal.aborted) throw new Error(`${shownUrl(url)} was given up: this server stopped or lost the lead`);
     const late = error instanceof Error && error.name === "TimeoutError";
     throw new Error(
       `${shownUrl(url)} ${late ? `did not answer within ${timeoutMs / 1_000} s` : "could not be reached"}`,
