@@ -15,6 +15,7 @@ import { openSession } from "./db/session.ts";
 import { within } from "./deadline.ts";
 import type { Check } from "./http/health.ts";
 import { HttpServer } from "./http/server.ts";
+import type { TenantLimit } from "./http/tenant-limit.ts";
 import { KeyPruner } from "./idempotency/prune.ts";
 import type { EventLog } from "./log/log.ts";
 import type { MemoryLog } from "./log/memory.ts";
@@ -169,7 +170,7 @@ export class App {
         }),
         http: {
           body: { maxBytes: config.MAX_BODY_BYTES, timeoutMs: config.BODY_TIMEOUT_MS },
-          tenant: { rate: config.TENANT_RPS, burst: config.TENANT_BURST || Math.max(1, 2 * config.TENANT_RPS) },
+          tenant: tenantLimits(config),
           corsOrigins: config.CORS_ORIGINS,
         },
         health: { version, page: "/ops/crm-events", checks: () => this.#checks(sql, relay, hub) },
@@ -322,4 +323,13 @@ export class App {
   #onStop(name: string, stop: () => Promise<void>, graceMs = 100): void {
     this.#started.push({ name, stop, graceMs });
   }
+}
+
+/** What one tenant may have: twice its rate at once, and in any case the largest body that is taken. */
+function tenantLimits(config: Config): TenantLimit {
+  const { TENANT_RPS, TENANT_BURST, TENANT_BODY_BPS, MAX_BODY_BYTES } = config;
+  return {
+    requests: { rate: TENANT_RPS, burst: TENANT_BURST || Math.max(1, 2 * TENANT_RPS) },
+    bodyBytes: { rate: TENANT_BODY_BPS, burst: Math.max(MAX_BODY_BYTES, 2 * TENANT_BODY_BPS) },
+  };
 }

@@ -185,6 +185,9 @@ const fields = {
   TENANT_BURST: integer(0, 1_000_000, 0).describe(
     "CRM requests that one tenant may make at once; 0 is twice TENANT_RPS.",
   ),
+  TENANT_BODY_BPS: integer(0, 1_000_000_000, 0).describe(
+    "Bytes of CRM request bodies a second that one tenant may send for long, in each server process; 0 is any number. Beyond it: 429. At once it may send twice as many, at least MAX_BODY_BYTES.",
+  ),
   MAX_BODY_BYTES: integer(1_024, 67_108_864, 1_048_576).describe("Bytes of a request body at most. Beyond it: 413."),
   BODY_TIMEOUT_MS: integer(100, 120_000, 8_000).describe(
     "Milliseconds in which a request body has to arrive. Beyond it: 408.",

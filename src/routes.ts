@@ -19,7 +19,7 @@ import { headLength } from "./http/head.ts";
 import { type HealthDependencies, healthRoutes } from "./http/health.ts";
 import type { HttpMetrics } from "./http/metrics.ts";
 import { crossOrigin, limitTarget, securityHeaders } from "./http/security.ts";
-import { type TenantLimit, tenantLimit } from "./http/tenant-limit.ts";
+import { NO_LIMIT, type TenantLimit, tenantLimit } from "./http/tenant-limit.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { metricsRoutes } from "./metrics/routes.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
@@ -52,7 +52,11 @@ export interface HttpLimits {
 }
 
 /** What holds where the configuration says nothing. */
-export const HTTP_LIMITS: HttpLimits = { body: BODY_LIMITS, tenant: { rate: 0, burst: 0 }, corsOrigins: [] };
+export const HTTP_LIMITS: HttpLimits = {
+  body: BODY_LIMITS,
+  tenant: { requests: NO_LIMIT, bodyBytes: NO_LIMIT },
+  corsOrigins: [],
+};
 
 /** Every route and middleware of the server, in order. */
 export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {

@@ -197,7 +197,7 @@ describe("a server with limits", () => {
       requireIfMatch: true,
       http: {
         // So slow that none comes back while the test runs.
-        tenant: { rate: 0.001, burst: 3 },
+        tenant: { requests: { rate: 0.001, burst: 3 }, bodyBytes: { rate: 0.001, burst: 2_000 } },
         body: { maxBytes: 1_024, timeoutMs: 8_000 },
         corsOrigins: ["https://app.example.com"],
       },
@@ -210,14 +210,41 @@ describe("a server with limits", () => {
     const answers = [];
     for (let i = 0; i < 4; i++) answers.push(await ask(limited.app, tenant, "GET /api/crm/jobs"));
     expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200, 429]);
-    expect(answers[0]?.headers.get("RateLimit-Policy")).toBe('"tenant";q=3;w=3000');
+    expect(answers[0]?.headers.get("RateLimit-Policy")).toBe(
+      '"tenant";q=3;w=3000, "tenant-bytes";q=2000;w=2000000;qu="content-bytes"',
+    );
     const left = answers.map(
-      (answer) => /^"tenant";r=(\d);t=([123])?\d{3}$/.exec(answer.headers.get("RateLimit") ?? "")?.[1],
+      (answer) => /^"tenant";r=(\d);t=([123])?\d{3}(,|$)/.exec(answer.headers.get("RateLimit") ?? "")?.[1],
     );
     expect(left).toEqual(["2", "1", "0", "0"]);
     expect(Number(answers[3]?.headers.get("Retry-After"))).toBeWithin(1, 1_001);
     expect(answers[3]?.json.type).toBe("urn:aetherlink:problem:too-many-requests");
     expect((await ask(limited.app, newTenant(), "GET /api/crm/jobs")).status).toBe(200);
+  });
+
+  test("answers a tenant that sends more bytes than its rate 429, by what the requests say of their length", async () => {
+    const tenant = newTenant();
+    const post = (length: number, body: BodyInit = JSON.stringify({ title: "x".repeat(length - 12) })) =>
+      limited.app.request("/api/crm/jobs", {
+        method: "POST",
+        body,
+        headers: {
+          "X-Tenant-Id": tenant,
+          "Content-Type": "application/json",
+          ...(typeof body === "string" ? { "Content-Length": String(length) } : {}),
+        },
+      });
+    // Not valid, for the title is too long, and paid for all the same.
+    expect((await post(990)).status).toBe(422);
+    // What does not say its length counts as the largest that is taken: 1,024 bytes of the 1,010 that are left.
+    const refused = await post(0, new ReadableStream({ start: (controller) => controller.close() }));
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get("Retry-After"))).toBeWithin(1, 14_001);
+    expect(refused.headers.get("RateLimit")).toMatch(/^"tenant";r=1;t=\d+, "tenant-bytes";r=1010;t=\d+$/);
+    expect(await refused.json()).toMatchObject({ type: "urn:aetherlink:problem:too-many-requests" });
+    // A GET has none, and another tenant has its own.
+    expect((await ask(limited.app, tenant, "GET /api/crm/jobs")).status).toBe(200);
+    expect((await ask(limited.app, newTenant(), "POST /api/crm/jobs", { body: { title: "x" } })).status).toBe(201);
   });
 
   test("takes no larger body than it was told, and none without If-Match where that is asked for", async () => {
@@ -227,7 +254,7 @@ describe("a server with limits", () => {
     const id = crypto.randomUUID();
     const headers = { "Idempotency-Key": "k" };
     const body = "x".repeat(2_000);
-    expect((await ask(limited.app, tenant, `DELETE /api/crm/jobs/${id}`, { body, headers })).status).toBe(413);
+    expect((await ask(limited.app, newTenant(), `DELETE /api/crm/jobs/${id}`, { body, headers })).status).toBe(413);
     const other = newTenant();
     const at = (await ask(limited.app, other, "POST /api/crm/jobs", { body: { title: "x" } })).headers.get("Location");
     const refused = await ask(limited.app, other, `DELETE ${at}`);

@@ -14,6 +14,16 @@ test("a bucket gives its burst at once, then its rate, and fills up again while 
   expect(allowed()).toBe(5);
 });
 
+test("a request may cost more than one token: it is allowed when they are all there, and told when they will be", () => {
+  let now = 0;
+  const buckets = new TokenBuckets(100, 1_000, () => now);
+  expect(buckets.take("a", 700)).toMatchObject({ allowed: true, remaining: 300, nextS: 0 });
+  expect(buckets.take("a", 500)).toMatchObject({ allowed: false, remaining: 300, nextS: 2, fullS: 7 });
+  expect(buckets.take("a", 0)).toMatchObject({ allowed: true, remaining: 300 });
+  now += 2_000;
+  expect(buckets.take("a", 500)).toMatchObject({ allowed: true, remaining: 0 });
+});
+
 test("tenants do not take from each other, and no more are remembered than the limit", () => {
   const buckets = new TokenBuckets(1, 1, () => 0, 3);
   expect(["a", "b", "a", "b"].map((tenant) => buckets.take(tenant).allowed)).toEqual([true, true, false, false]);

@@ -1,12 +1,12 @@
 /** Tenants that are remembered. Whoever was not heard of for longest is forgotten, and begins with a full bucket again. */
 const MAX_BUCKETS = 50_000;
 
-/** What taking a token came to. */
+/** What taking tokens came to. */
 export interface Taken {
   readonly allowed: boolean;
   /** Whole tokens left. */
   readonly remaining: number;
-  /** Seconds until the next token, 0 when there is one; and until the bucket is full. */
+  /** Seconds until as many are there as were asked for, 0 when they were; and until the bucket is full. */
   readonly nextS: number;
   readonly fullS: number;
 }
@@ -31,14 +31,14 @@ export class TokenBuckets {
     return this.#buckets.size;
   }
 
-  /** Takes a token, if there is one. */
-  take(tenant: string): Taken {
+  /** Takes as many tokens as a request costs, if they are there. One that costs more than the burst is never allowed. */
+  take(tenant: string, cost = 1): Taken {
     const now = this.now();
     const known = this.#buckets.get(tenant);
     const tokens =
       known === undefined ? this.burst : Math.min(this.burst, known.tokens + ((now - known.at) / 1000) * this.rate);
-    const allowed = tokens >= 1;
-    const left = allowed ? tokens - 1 : tokens;
+    const allowed = tokens >= cost;
+    const left = allowed ? tokens - cost : tokens;
     // Taken out and put in again it is the youngest: a Map keeps the order in which its keys came.
     this.#buckets.delete(tenant);
     this.#buckets.set(tenant, { tokens: left, at: now });
@@ -46,7 +46,7 @@ export class TokenBuckets {
     return {
       allowed,
       remaining: Math.floor(left),
-      nextS: Math.max(0, 1 - left) / this.rate,
+      nextS: allowed ? 0 : (cost - left) / this.rate,
       fullS: (this.burst - left) / this.rate,
     };
   }
