@@ -96,7 +96,7 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   app.route(
     "/",
     opsRoutes({
-      snapshot: (caller) => deps.hub.snapshot(PAGE_EVENTS, viewerOf(caller)),
+      snapshot: (caller, wanted) => deps.hub.snapshot(PAGE_EVENTS, viewerOf(caller), wanted),
       outbox: () => deps.outbox.status.overview(PAGE_LETTERS),
       assets: deps.assets,
     }),

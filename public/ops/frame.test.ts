@@ -35,6 +35,9 @@ describe("a frame as a row", () => {
       partition: 0,
       offset: 117,
       time: 1_795_418_580_563,
+      committedAt: Date.UTC(2026, 10, 23, 7),
+      receivedAt: undefined,
+      shownAt: undefined,
       type: "JobCreated",
       tone: "created",
       subject: "Test Job",
@@ -75,7 +78,12 @@ describe("a frame as a row", () => {
 
   test("a time that no date can hold is no time", () => {
     for (const timestamp of [-1, 9e15, Number.NaN, "now", null, undefined])
-      expect(viewFrame(frame(EVENT, { timestamp }))?.time).toBeUndefined();
+      expect(viewFrame(frame(EVENT, { timestamp, receivedAt: timestamp }))).toMatchObject({
+        time: undefined,
+        receivedAt: undefined,
+      });
+    for (const occurredAt of ["", "soon", 7, null])
+      expect(viewFrame(frame({ ...EVENT, occurredAt }))?.committedAt).toBeUndefined();
   });
 
   test("a very long title is cut", () => {

@@ -1,5 +1,6 @@
 /** What a kind of change looks like: each has a colour, a sign and its name, so that colour never speaks alone. */
-export type Tone = "created" | "updated" | "deleted" | "status" | "other";
+export const TONES = ["created", "updated", "deleted", "status", "other"] as const;
+export type Tone = (typeof TONES)[number];
 
 /** One event as the page shows it. Every field is safe to show, whatever the producer wrote. */
 export interface EventView {
@@ -8,8 +9,14 @@ export interface EventView {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-  /** Milliseconds since 1970, from the log; undefined when there is none that a date can hold. */
+  /** When it was published: milliseconds since 1970, from the log; undefined when there is none that a date can hold. */
   readonly time: number | undefined;
+  /** When the server wrote the change, by its own clock; undefined when the event does not say. */
+  readonly committedAt: number | undefined;
+  /** When the server read it from the log; undefined for what was there before the server, or was read again. */
+  readonly receivedAt: number | undefined;
+  /** When it was drawn here, by the reader's clock; undefined for what was in the page already. */
+  readonly shownAt: number | undefined;
   /** Such as `JobCreated`. */
   readonly type: string;
   readonly tone: Tone;
@@ -44,8 +51,8 @@ export function parseFrame(json: string): EventView | undefined {
 
 /** Reads one frame; `value` may be an event of ours or whatever a foreign producer wrote, null included. */
 export function viewFrame(frame: unknown): EventView | undefined {
-  const { topic, partition, offset, timestamp, key, value } = fields(frame);
   if (typeof frame !== "object" || frame === null) return undefined;
+  const { topic, partition, offset, timestamp, receivedAt, key, value } = fields(frame);
   if (typeof partition !== "number" || typeof offset !== "number") return undefined;
   const event = fields(value);
   const data = fields(event.data);
@@ -55,7 +62,10 @@ export function viewFrame(frame: unknown): EventView | undefined {
     topic: text(topic),
     partition,
     offset,
-    time: typeof timestamp === "number" && timestamp >= 0 && timestamp <= MAX_TIME ? timestamp : undefined,
+    time: timeOf(timestamp),
+    committedAt: timeOf(Date.parse(text(event.occurredAt))),
+    receivedAt: timeOf(receivedAt),
+    shownAt: undefined,
     type: type || (value === null ? "Tombstone" : "Record"),
     tone: toneOf(type),
     subject: subjectOf(value, data) || text(event.aggregateType),
@@ -73,7 +83,8 @@ export function shortId(id: string): string {
   return id.length > 12 ? `${id.slice(0, 8)}…` : id;
 }
 
-function toneOf(type: string): Tone {
+/** What kind of change an event type names. */
+export function toneOf(type: string): Tone {
   if (type.endsWith("StatusChanged")) return "status";
   const tone = /(Created|Updated|Deleted)$/.exec(type)?.[1]?.toLowerCase();
   return tone === "created" || tone === "updated" || tone === "deleted" ? tone : "other";
@@ -85,7 +96,12 @@ function subjectOf(value: unknown, data: Record<string, unknown>): string {
   return text(data.title) || text(data.name) || [text(data.firstName), text(data.lastName)].join(" ").trim();
 }
 
-function fields(value: unknown): Record<string, unknown> {
+function timeOf(value: unknown): number | undefined {
+  return typeof value === "number" && value >= 0 && value <= MAX_TIME ? value : undefined;
+}
+
+/** The fields of what may be an object. */
+export function fields(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 

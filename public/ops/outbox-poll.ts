@@ -1,7 +1,8 @@
-import { MAX_LETTERS, type OutboxView, viewOutbox } from "./outbox.ts";
+import { MAX_LETTERS, type OutboxView, viewOutbox } from "./outbox-view.ts";
 
 const POLL_MS = 5_000;
-const ROOT = "/api/ops/outbox";
+/** Where the outbox is asked. */
+export const OUTBOX_ROOT = "/api/ops/outbox";
 
 /** Asks how the outbox does, every 5 s while the page is looked at. */
 export class OutboxPoll {
@@ -14,25 +15,26 @@ export class OutboxPoll {
   start(): void {
     this.#schedule();
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") void this.#ask();
+      if (document.visibilityState === "visible") void this.ask();
     });
+  }
+
+  /** Asks now. */
+  async ask(): Promise<void> {
+    if (document.visibilityState === "visible") this.onOutbox(await read().catch(() => undefined));
+    this.#schedule();
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => void this.#ask(), POLL_MS);
-  }
-
-  async #ask(): Promise<void> {
-    if (document.visibilityState === "visible") this.onOutbox(await read().catch(() => undefined));
-    this.#schedule();
+    this.#timer = window.setTimeout(() => void this.ask(), POLL_MS);
   }
 }
 
 async function read(): Promise<OutboxView | undefined> {
-  const view = viewOutbox(await json(ROOT), []);
+  const view = viewOutbox(await json(OUTBOX_ROOT), []);
   if (view === undefined || view.deadLetters === 0) return view;
-  const letters = await json(`${ROOT}/dead-letters?limit=${MAX_LETTERS}`);
+  const letters = await json(`${OUTBOX_ROOT}/dead-letters?limit=${MAX_LETTERS}`);
   return { ...view, letters: viewOutbox({ ...view, relay: { state: view.relay } }, dataOf(letters))?.letters ?? [] };
 }
 

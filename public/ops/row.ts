@@ -1,67 +1,89 @@
 import { html } from "htm/preact";
-import { Component } from "preact";
+import { Component, createRef } from "preact";
+import type { Commands } from "./commands.ts";
+import { Detail } from "./detail.ts";
 import { type EventView, shortId } from "./frame.ts";
-import { formatClock, formatDay, type Zone } from "./time.ts";
+import { formatJson } from "./json-view.ts";
+import type { Skew } from "./skew.ts";
+import { formatAgo, formatClock, formatDay, type Zone } from "./time.ts";
 
-/** Characters of formatted JSON in a row: enough for any event of ours; a foreign value of a megabyte would stall the page. */
-const MAX_JSON = 32_768;
+/** What all rows share. The same object for as long as no row has to be drawn anew. */
+export interface RowContext {
+  readonly zone: Zone;
+  readonly commands: Commands;
+  /** How far the reader's clock is off by now. */
+  skewOf(): Skew | undefined;
+}
 
 interface RowProps {
   readonly row: EventView;
-  readonly zone: Zone;
+  readonly context: RowContext;
+  /** By the server's clock, as the row is drawn first; from then on its age is written by `tickAges`. */
+  readonly now: number;
 }
 
 /** One event: a line that opens to the whole of it. */
-export class EventRow extends Component<RowProps, object> {
-  /** A row never changes in place, so a new event costs one insert and no look at the other rows. */
-  override shouldComponentUpdate(next: RowProps): boolean {
-    return next.row !== this.props.row || next.zone !== this.props.zone;
+export class EventRow extends Component<RowProps, { readonly isOpen: boolean }> {
+  override state = { isOpen: false };
+  readonly #details = createRef<HTMLDetailsElement>();
+  readonly #onToggle = () => this.setState({ isOpen: this.#details.current?.open === true });
+
+  /** It may have been opened before the script came. */
+  override componentDidMount(): void {
+    if (this.#details.current?.open === true) this.setState({ isOpen: true });
   }
 
-  override render({ row, zone }: RowProps) {
+  /** A row never changes in place, so a new event costs one insert and no look at the other rows. */
+  override shouldComponentUpdate(next: RowProps, state: { readonly isOpen: boolean }): boolean {
+    return next.row !== this.props.row || next.context !== this.props.context || state.isOpen !== this.state.isOpen;
+  }
+
+  override render({ row, context, now }: RowProps) {
     return html`
       <li class=${row.fresh ? "event fresh" : "event"} data-tone=${row.tone} data-key=${row.key}>
-        <details>
+        <details ref=${this.#details} onToggle=${this.#onToggle}>
           <summary class="cells">
-            ${time(row.time, zone)}
-            <span class="type"><span class="badge">${row.type}</span></span>
+            ${time(row.time, context.zone, now)}
+            <span class="type"><span class="badge" data-filter="type">${row.type}</span></span>
             <span class="about">
               <bdi class="subject" title=${row.subject}>${row.subject}</bdi>
-              ${row.status === "" ? null : html`<span class="state">${row.status}</span>`}
+              ${row.status === "" ? null : html`<span class="state" data-filter="status">${row.status}</span>`}
             </span>
             <span class="meta">
-              ${id("Tenant", row.tenantId)}
-              ${id("Id", row.aggregateId)}
+              ${id("Tenant", row.tenantId, "tenant")}
+              ${id("Id", row.aggregateId, "aggregate")}
               <span class="topic mono">${row.topic}</span>
               <span class="number mono" title="Partition">${row.partition}</span>
               <span class="number mono offset" title="Offset">${row.offset}</span>
             </span>
           </summary>
-          <pre class="json" tabindex="0" aria-label="Event as JSON">${formatted(row.frame)}</pre>
+          ${this.#body(row, context)}
         </details>
       </li>
     `;
   }
+
+  /** Without scripts every row has its JSON, for it could not come later; with them a closed row has none. */
+  #body(row: EventView, context: RowContext) {
+    if (context.zone === "utc")
+      return html`<pre class="json" tabindex="0" aria-label="Event as JSON">${formatJson(row.frame)}</pre>`;
+    return this.state.isOpen ? html`<${Detail} row=${row} context=${context} />` : null;
+  }
 }
 
-function time(value: number | undefined, zone: Zone) {
+function time(value: number | undefined, zone: Zone, now: number) {
   if (value === undefined) return html`<span class="time mono">no time</span>`;
   const iso = new Date(value).toISOString();
   return html`
     <time class="time mono" datetime=${iso} title=${iso}>
       <span class="day">${formatDay(value, zone)}</span>
       <span class="clock">${formatClock(value, zone)}</span>
+      <span class="ago" data-at=${value} aria-hidden="true">${formatAgo(now - value)}</span>
     </time>
   `;
 }
 
-function id(label: string, value: string) {
-  return html`<span class="id mono" title=${value && `${label} ${value}`}>${value ? shortId(value) : "–"}</span>`;
-}
-
-function formatted(frame: object): string {
-  const json = JSON.stringify(frame, null, 2);
-  return json.length > MAX_JSON
-    ? `${json.slice(0, MAX_JSON)}\n… ${json.length - MAX_JSON} more characters are not shown`
-    : json;
+function id(label: string, value: string, key: string) {
+  if (value === "") return html`<span class="id mono">–</span>`;
+  return html`<span class="id mono" title=${`${label} ${value}`} data-filter=${key}>${shortId(value)}</span>`;
 }

@@ -15,6 +15,7 @@ export {
   type Key,
   type PlacedTerm,
   type Query,
+  readKey,
   type Span,
   type Term,
   termOf,

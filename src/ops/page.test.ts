@@ -6,6 +6,8 @@ import { type OpsOutbox, renderOpsPage } from "./page.ts";
 
 const assets: Assets = await loadAssets({ script: "" });
 
+const NOW = Date.UTC(2026, 10, 23, 7, 0, 5);
+
 function frame(offset: number, value: unknown, more: object = {}): string {
   const rest = { timestamp: Date.UTC(2026, 10, 23, 7), key: "k", headers: {} };
   return JSON.stringify({ topic: "aetherlink.events", partition: 0, offset, ...rest, value, ...more });
@@ -17,7 +19,7 @@ function created(title: string): object {
 
 function render(...events: string[]): string {
   const snapshot = { topic: "aetherlink.events", events, lastEventId: "0:118" };
-  return renderOpsPage({ snapshot, outbox: null, assets, origin: "http://localhost:9010" });
+  return renderOpsPage({ snapshot, outbox: null, assets, origin: "http://localhost:9010", now: NOW });
 }
 
 /** Text of all elements that match, as a browser's parser finds them. */
@@ -47,6 +49,19 @@ describe("the page", () => {
     expect(await textOf(page, ".event .clock")).toEqual(["07:00:00.000", "07:00:00.000"]);
     expect(page).toContain('datetime="2026-11-23T07:00:00.000Z"');
     expect(page).toContain("Time (UTC)");
+  });
+
+  test("says when each was, and how long ago that was as it was rendered", async () => {
+    const page = render(frame(116, created("First")));
+    expect(await textOf(page, ".event .ago")).toEqual(["5s"]);
+  });
+
+  test("has the filter it was asked with, and what is at fault in it", async () => {
+    const snapshot = { topic: "aetherlink.events", events: [frame(1, created("x"))], lastEventId: "0:2" };
+    const address = { filter: `"\\"><script>" typ:Job*`, since: undefined };
+    const page = renderOpsPage({ snapshot, outbox: null, assets, origin: "http://localhost:9010", now: NOW, address });
+    expect(page).toContain('value="&quot;\\&quot;>&lt;script>&quot; typ:Job*"');
+    expect((await textOf(page, "#faults li")).join()).toContain("at 15: typ: is no key");
   });
 
   test("without events says what to do, with the origin it was asked at", () => {
@@ -91,7 +106,7 @@ describe("the page", () => {
   });
 });
 
-describe("the outbox's line", () => {
+describe("the relay and its dead letters", () => {
   const report = { backlog: 3, oldestUnpublishedAgeSeconds: 90, deadLetters: 1, relay: { state: "leading" } };
   const letter = {
     eventId: "019ab1c2-7a50-7000-8000-00000000e001",
@@ -102,34 +117,52 @@ describe("the outbox's line", () => {
     waiting: 2,
     lastError: "<b>Broker: Message size too large</b>",
   };
-  const show = async (outbox: OpsOutbox | null) => {
+  const show = async (outbox: OpsOutbox | null, runsServer = true) => {
     const snapshot = { topic: "aetherlink.events", events: [], lastEventId: "0:1" };
-    const page = renderOpsPage({ snapshot, outbox, assets, origin: "http://localhost:9010" });
-    return (await textOf(page, ".outbox, .outbox *")).map((text) => text.replace(/\s+/g, " ").trim()).filter(Boolean);
+    const page = renderOpsPage({ snapshot, outbox, assets, origin: "http://localhost:9010", now: NOW, runsServer });
+    const found = await textOf(page, ".relay *, .dead-letters *");
+    return found.map((text) => text.replace(/\s+/g, " ").trim()).filter(Boolean);
   };
 
-  test("says that nothing waits, and whether the relay of this server leads", async () => {
+  test("say who leads, that nothing waits, and that there is none", async () => {
     const calm = { ...report, backlog: 0, deadLetters: 0, relay: { state: "standby" } };
-    expect(await show({ report: calm, letters: [] })).toEqual(["Outbox: nothing waits", "relay stands by here"]);
+    expect(await show({ report: calm, letters: [] })).toEqual([
+      "Leader",
+      "stands by, another leads",
+      "Backlog",
+      "0",
+      "Oldest",
+      "–",
+      "Dead letters",
+      "0",
+    ]);
   });
 
-  test("names each dead letter with its error, as text", async () => {
+  test("name each dead letter with its error, as text", async () => {
     const words = await show({ report, letters: [letter] });
-    expect(words).toContain("1 dead letter");
-    expect(words).toContain("Outbox: 3 events wait, the oldest for 90 s");
-    expect(words).toContain("JobUpdated");
-    expect(words).toContain("after 5 tries; 2 events wait behind it");
+    expect(words.slice(0, 8)).toEqual(["Leader", "leads here", "Backlog", "3", "Oldest", "90 s", "Dead letters", "1"]);
+    for (const expected of [
+      "1 dead letter",
+      "JobUpdated",
+      "after 5 tries; 2 events wait behind it",
+      "Requeue…",
+      "Discard…",
+    ])
+      expect(words).toContain(expected);
     expect(words).toContain("&lt;b>Broker: Message size too large&lt;/b>");
   });
 
-  test("says how many more there are than it lists", async () => {
+  test("say how many more there are than are listed", async () => {
     const letters = Array.from({ length: 25 }, (_, n) => ({ ...letter, eventId: `event-${n}` }));
-    const words = await show({ report: { ...report, deadLetters: 25 }, letters });
-    expect(words).toContain("5 more are not shown.");
+    expect(await show({ report: { ...report, deadLetters: 25 }, letters })).toContain("5 more are not shown.");
   });
 
-  test("says that there is no answer, instead of a number, when the database is away", async () => {
-    expect(await show(null)).toEqual(["Outbox: no answer"]);
+  test("say that there is no answer, instead of a number, when the database is away", async () => {
+    expect(await show(null)).toEqual(["no answer"]);
+  });
+
+  test("are nothing for who does not run the server", async () => {
+    expect(await show({ report, letters: [letter] }, false)).toEqual([]);
   });
 });
 
@@ -145,6 +178,9 @@ describe("the data block", () => {
       user: null,
       runsServer: true,
       theme: "system",
+      filter: "",
+      since: null,
+      now: NOW,
     });
   });
 

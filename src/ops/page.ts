@@ -1,5 +1,7 @@
 import { html } from "htm/preact";
 import { renderToString } from "preact-render-to-string";
+import type { Address } from "../../public/ops/address.ts";
+import { NO_COMMANDS } from "../../public/ops/commands.ts";
 import { Page } from "../../public/ops/page.ts";
 import { initialState, type OpsData } from "../../public/ops/state.ts";
 import type { Theme } from "../../public/ops/theme.ts";
@@ -29,6 +31,10 @@ export interface OpsPageInput {
   /** False for who may not see the outbox. */
   readonly runsServer?: boolean;
   readonly theme?: Theme;
+  /** What the page was asked for; all of it when left out. */
+  readonly address?: Address;
+  /** Milliseconds since 1970. */
+  readonly now: number;
   /** Null when it could not be read. */
   readonly outbox: OpsOutbox | null;
   readonly assets: Assets;
@@ -50,11 +56,25 @@ export function renderOpsPage({
   user = null,
   runsServer = true,
   theme = "system",
+  address = { filter: "", since: undefined },
+  now,
 }: OpsPageInput): string {
   const { topic, lastEventId } = snapshot;
   const events = snapshot.events.flatMap(parse);
-  const data: OpsData = { topic, lastEventId, origin, events, outbox, user, runsServer, theme };
-  const body = renderToString(html`<${Page} state=${initialState(data)} dispatch=${() => {}} />`);
+  const data: OpsData = {
+    topic,
+    lastEventId,
+    origin,
+    events,
+    outbox,
+    user,
+    runsServer,
+    theme,
+    filter: address.filter,
+    since: address.since ?? null,
+    now,
+  };
+  const body = renderToString(html`<${Page} state=${initialState(data)} commands=${NO_COMMANDS} />`);
   return renderDocument({
     title: "CRM events",
     description: DESCRIPTION,

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Hono } from "hono";
 import { calledBy } from "../../test/support/caller.ts";
 import type { CallerEnv } from "../http/env.ts";
+import { Frame } from "../stream/frame.ts";
 import { loadAssets } from "./assets.ts";
 import { type OpsDependencies, opsRoutes } from "./routes.ts";
 
@@ -41,6 +42,61 @@ describe("GET /ops/crm-events", () => {
     });
     expect(await (await counting.request("/ops/crm-events")).text()).toContain('"lastEventId":"0:1"');
     expect(await (await counting.request("/ops/crm-events")).text()).toContain('"lastEventId":"0:2"');
+  });
+});
+
+describe("a page with a filter", () => {
+  const record = (offset: number, type: string, status: string) =>
+    new Frame(
+      {
+        topic: "t",
+        partition: 0,
+        offset,
+        timestamp: offset * 1_000,
+        key: `job-${offset}`,
+        value: JSON.stringify({ eventType: type, data: { title: `Job ${offset}`, status } }),
+        headers: { ce_type: type },
+      },
+      `0:${offset + 1}`,
+    );
+  const frames = [record(0, "JobCreated", "Open"), record(1, "JobDeleted", "Open"), record(2, "JobCreated", "Done")];
+  const filtered = serve({
+    assets,
+    outbox,
+    snapshot: (_, wanted) => ({
+      topic: "t",
+      events: frames.filter(wanted).map(({ json }) => json),
+      lastEventId: "0:3",
+    }),
+  });
+  const subjects = async (query: string) => {
+    const page = await (await filtered.request(`/ops/crm-events?${query}`)).text();
+    return [...page.matchAll(/<bdi[^>]*>([^<]*)</g)].map(([, subject]) => subject);
+  };
+
+  test.each([
+    ["", ["Job 2", "Job 1", "Job 0"]],
+    ["filter=type:JobCreated", ["Job 2", "Job 0"]],
+    ["filter=type:*Created+-status:Done", ["Job 0"]],
+    ["filter=%22job+1%22", ["Job 1"]],
+    ["filter=typ:", ["Job 2", "Job 1", "Job 0"]],
+    ["since=1970-01-01T00:00:01Z", ["Job 2", "Job 1"]],
+    ["filter=status:Open&since=1970-01-01T00:00:01Z", ["Job 1"]],
+    ["since=nonsense&unknown=1", ["Job 2", "Job 1", "Job 0"]],
+  ])("%j has what it lets through, without scripts too", async (query, expected) => {
+    expect(await subjects(query)).toEqual(expected);
+  });
+});
+
+describe("the theme", () => {
+  test.each([
+    ["theme=dark", '<html lang="en" data-theme="dark">'],
+    ["theme=light", '<html lang="en" data-theme="light">'],
+    ['theme="><script>', '<html lang="en">'],
+    ["", '<html lang="en">'],
+  ])("of the cookie %j is written into the page, so that nothing flashes", async (cookie, expected) => {
+    const response = await app.request("/ops/crm-events", { headers: { Cookie: cookie } });
+    expect(await response.text()).toContain(expected);
   });
 });
 

@@ -1,15 +1,19 @@
 import { Hono } from "hono";
 import { compress } from "hono/compress";
 import { getCookie } from "hono/cookie";
+import { readAddress } from "../../public/ops/address.ts";
 import { readTheme, THEME_COOKIE } from "../../public/ops/theme.ts";
+import { parse } from "../filter/index.ts";
 import type { Caller } from "../http/caller.ts";
 import type { CallerEnv } from "../http/env.ts";
+import type { Matches } from "../stream/index.ts";
 import type { Asset, Assets } from "./assets.ts";
 import { type OpsOutbox, type OpsSnapshot, renderOpsPage } from "./page.ts";
+import { wantedBy } from "./wanted.ts";
 
 export interface OpsDependencies {
-  /** The newest events that the caller may see, up to 500, and where they end. */
-  snapshot(caller: Caller): OpsSnapshot;
+  /** The newest events that the caller may see and that are wanted, up to 500, and where they end. */
+  snapshot(caller: Caller, wanted: Matches): OpsSnapshot;
   /** How the outbox does; null when it cannot be read now. Never rejects. */
   outbox(): Promise<OpsOutbox | null>;
   readonly assets: Assets;
@@ -50,10 +54,22 @@ export function opsRoutes(deps: OpsDependencies) {
     const user = caller.by === "nothing" ? null : { name: caller.name, cookie: caller.by === "cookie" };
     const runsServer = caller.roles.has("ops");
     const outbox = runsServer ? await deps.outbox() : null;
-    const { origin } = new URL(c.req.url);
-    const snapshot = deps.snapshot(caller);
+    const { origin, search } = new URL(c.req.url);
+    const now = Date.now();
+    const address = readAddress(search, now);
+    const snapshot = deps.snapshot(caller, wantedBy(parse(address.filter), address.since));
     const theme = readTheme(getCookie(c, THEME_COOKIE));
-    const page = renderOpsPage({ snapshot, outbox, user, runsServer, theme, assets: deps.assets, origin });
+    const page = renderOpsPage({
+      snapshot,
+      outbox,
+      user,
+      runsServer,
+      theme,
+      address,
+      now,
+      assets: deps.assets,
+      origin,
+    });
     return c.body(page, 200, PAGE_HEADERS);
   });
   // A route each, so that any other name is what an unknown path is everywhere: 404, for every method.

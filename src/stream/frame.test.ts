@@ -29,6 +29,11 @@ test("a frame has the wire format of the design, the event's own JSON unchanged"
   );
 });
 
+test("a frame says when this process read its record, where that says something", () => {
+  const { json } = new Frame(record("{}"), "0:118", 1795418580570);
+  expect(json).toContain('"timestamp":1795418580563,"receivedAt":1795418580570,"key":"k"');
+});
+
 test("whatever a record's value is, the frame is one event whose data is JSON with that value", async () => {
   const values = fc.oneof(
     fc.json().map((text) => ({ text, meaning: JSON.parse(text) as unknown })),

@@ -25,13 +25,17 @@ export class Frame {
   readonly #valueEnd: number;
   #searchable: string | undefined;
 
-  /** @param id vector of next offsets behind the event */
+  /**
+   * @param id vector of next offsets behind the event
+   * @param receivedAt when this process read it, in milliseconds since 1970; undefined for what it read long after it was written
+   */
   constructor(
     record: LogRecord,
     readonly id: string,
+    receivedAt?: number,
   ) {
     const { topic, partition, offset, timestamp, key, headers } = record;
-    const head = JSON.stringify({ kind: "domain_event", topic, partition, offset, timestamp, key });
+    const head = JSON.stringify({ kind: "domain_event", topic, partition, offset, timestamp, receivedAt, key });
     const value = valueJson(record.value);
     const json = `${head.slice(0, -1)},"value":${value},"headers":${JSON.stringify(headers)}}`;
     this.partition = partition;

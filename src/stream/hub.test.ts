@@ -265,4 +265,26 @@ describe("the hub", () => {
     expect(hub.clientCount).toBe(0);
     await hub.stop();
   });
+
+  test("an event says when it was read, unless it was in the log before the server was", async () => {
+    const log = createLog();
+    await log.publish(outgoing(1));
+    const hub = await startHub(log, { now: () => 1_795_418_580_570 });
+    await log.publish(outgoing(1));
+    await settled(hub, log);
+    const received = hub.snapshot(2).events.map((json) => JSON.parse(json).receivedAt);
+    expect(received).toEqual([undefined, 1_795_418_580_570]);
+  });
+
+  test("a snapshot has the newest events that are wanted, and ends where the log does", async () => {
+    const log = createLog();
+    const hub = await startHub(log);
+    const first = nextNumber();
+    await log.publish(outgoing(20));
+    await settled(hub, log);
+    const { events, lastEventId } = hub.snapshot(3, undefined, (frame) => JSON.parse(frame.json).value.i % 2 === 0);
+    const even = Array.from({ length: 20 }, (_, i) => first + i).filter((i) => i % 2 === 0);
+    expect(events.map((json) => JSON.parse(json).value.i).toSorted((a, b) => a - b)).toEqual(even.slice(-3));
+    expect(lastEventId).toBe(hub.snapshot(0).lastEventId);
+  });
 });

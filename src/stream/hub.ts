@@ -5,7 +5,7 @@ import { type Audience, Audiences } from "./audience.ts";
 import { CatchUp } from "./catch-up.ts";
 import { Chunk } from "./chunk.ts";
 import { Client } from "./client.ts";
-import { type Filter, NO_FILTER } from "./filter.ts";
+import { type Filter, type Matches, NO_FILTER } from "./filter.ts";
 import { encodePosition, encodePreamble, type Frame } from "./frame.ts";
 import { Heart, type Heartbeat } from "./heart.ts";
 import type { Eviction, StreamMetrics } from "./metrics.ts";
@@ -109,6 +109,7 @@ export class Hub {
       log: options.log,
       logger: options.logger,
       capacity: options.ring,
+      now: this.now,
       arrived: (frames) => this.#publish(frames),
       // Events between our position and the tail are gone, so no client can be given them: all begin anew.
       lost: () => this.closeClients(),
@@ -198,9 +199,14 @@ export class Hub {
     this.#options.metrics?.refused();
   }
 
-  /** The newest `count` events that the viewer may see, and where they end. */
-  snapshot(count: number, viewer: Viewer = EVERYTHING): HubSnapshot {
-    const events = this.#tail.ring.newest(count, (frame) => maySee(viewer, frame.tenantId)).map((frame) => frame.json);
+  /** The newest `count` events that the viewer may see and that are wanted, as far as the ring goes back, and where they end. */
+  snapshot(count: number, viewer: Viewer = EVERYTHING, wanted: Matches = () => true): HubSnapshot {
+    const seen = (frame: Frame) => {
+      const isSeen = maySee(viewer, frame.tenantId) && wanted(frame);
+      frame.rest();
+      return isSeen;
+    };
+    const events = this.#tail.ring.newest(count, seen).map((frame) => frame.json);
     return { topic: this.#options.log.topic, events, lastEventId: formatVector(this.#tail.ring.head) };
   }
 

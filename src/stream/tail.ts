@@ -11,6 +11,8 @@ export interface TailOptions {
   readonly logger: Logger;
   /** Newest events kept in memory. */
   readonly capacity: number;
+  /** Milliseconds since 1970. */
+  now(): number;
   /** Events that are new in the ring, in its order. */
   arrived(frames: readonly Frame[]): void;
   /** The log had gone on without us: the ring begins anew at its end. */
@@ -132,7 +134,9 @@ export class Tail {
     this.#position.set(record.partition, record.offset + 1);
     this.ring.advance(record.partition, record.offset);
     if (this.#seen.repeats(record.headers.ce_id)) return undefined;
-    const frame = new Frame(record, formatVector(this.ring.head));
+    // What is read at the start was written at any time before: when that was read says nothing of its way.
+    const receivedAt = this.isCaughtUp ? this.#options.now() : undefined;
+    const frame = new Frame(record, formatVector(this.ring.head), receivedAt);
     this.ring.push(frame);
     return frame;
   }

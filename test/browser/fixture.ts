@@ -5,7 +5,7 @@ import type { OutgoingRecord } from "../../src/log/log.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
 import { formatVector } from "../../src/log/vector.ts";
 import { loadAssets, opsRoutes } from "../../src/ops/index.ts";
-import { EVERYTHING, Hub, streamRoutes } from "../../src/stream/index.ts";
+import { EVERYTHING, Hub, type Matches, streamRoutes } from "../../src/stream/index.ts";
 import { calledBy } from "../support/caller.ts";
 
 /** What a test says of an event; the rest is filled in. */
@@ -74,7 +74,8 @@ class LogServer implements OpsServer {
     this.#hub.start();
     await this.#hub.caughtUp;
     const app = new Hono<AppEnv>();
-    const page = opsRoutes({ assets, snapshot: () => this.#hub.snapshot(500), outbox: async () => this.#overview() });
+    const snapshot = (_: unknown, wanted: Matches) => this.#hub.snapshot(500, EVERYTHING, wanted);
+    const page = opsRoutes({ assets, snapshot, outbox: async () => this.#overview() });
     app.route("/", new Hono<CallerEnv>().use(calledBy()).route("/", page));
     app.get("/api/ops/outbox", (c) => c.json(this.#overview().report));
     app.get("/api/ops/outbox/dead-letters", (c) => c.json({ data: this.letters, next: null }));
@@ -163,6 +164,11 @@ function record(event: TestEvent, timestamp: number): OutgoingRecord {
   return {
     key: aggregateId,
     value: written === null ? null : JSON.stringify(written),
-    headers: { ce_id: value.eventId, ce_type: eventType, "content-type": "application/json" },
+    headers: {
+      ce_id: value.eventId,
+      ce_type: eventType,
+      ce_tenantid: value.tenantId,
+      "content-type": "application/json",
+    },
   };
 }

@@ -1,82 +1,31 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { findChromium, launchChromium } from "./chromium.ts";
-import { type OpsServer, startOpsServer, type TestEvent } from "./fixture.ts";
-
-/** Milliseconds; a slow machine takes a second to open the page, and nothing here waits for time to pass. */
-const TIMEOUT_MS = 15_000;
-/** Milliseconds for one condition: below that of the test, for Bun kills the browser, and so all later tests, when one runs out. */
-const CONDITION_MS = 5_000;
-const found = findChromium();
-const inCi = process.env.CI === "true";
-// biome-ignore lint/suspicious/noConsole: whoever runs the tests must see why these did not run
-if ("missing" in found && !inCi) console.warn(`skipped: ops page in a browser: ${found.missing}`);
+import { expect } from "bun:test";
+import { complaintsSoFar, forgive, inBrowser, live, open, rows, start, takeComplaints, texts, until } from "./world.ts";
 
 const HOSTILE = `</script><script>window.pwned=1</script><img src=x onerror="window.pwned=1">`;
 
-/** What a page complained about: anything here fails the test. */
-let complaints: string[] = [];
-let browser: Browser | undefined;
-/** The page of all tests that need no special one. */
-let shared: Page | undefined;
-const closers: (() => Promise<unknown>)[] = [];
-
-describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => {
-  beforeAll(async () => {
-    if ("missing" in found) throw new Error(found.missing);
-    browser = await launchChromium(found.path);
-  }, TIMEOUT_MS);
-
-  afterAll(async () => {
-    await browser?.close();
-  }, TIMEOUT_MS);
-
-  afterEach(async () => {
-    for (const close of closers.splice(0).reverse()) await close();
-    const said = complaints;
-    complaints = [];
-    expect(said).toEqual([]);
-  }, TIMEOUT_MS);
-
-  const it = (name: string, run: () => Promise<void>) => test(name, run, TIMEOUT_MS);
-
+inBrowser("the ops page in a browser", (it) => {
   it("without scripts shows the events, newest on top, each opening to its JSON", async () => {
     const server = await start([{ title: "First" }, { type: "ContactDeleted", title: "Second" }]);
     const page = await open(server, { javaScriptEnabled: false });
     expect(await texts(page, ".event .subject")).toEqual(["Second", "First"]);
     expect(await texts(page, ".event .badge")).toEqual(["ContactDeleted", "JobCreated"]);
     expect(await page.getByText("Reload for newer ones").isVisible()).toBe(true);
-    expect(await page.locator(".filter").isVisible()).toBe(false);
+    expect(await page.locator(".tools").isVisible()).toBe(false);
     await page.locator("summary").first().click();
     expect(await page.locator(".json").first().textContent()).toContain('"title": "Second"');
     expect(await page.locator(".json").first().isVisible()).toBe(true);
+    await page.getByLabel("Filter events").fill("type:ContactDeleted");
+    await page.getByRole("button", { name: "Filter" }).click();
+    expect(await texts(page, ".event .subject")).toEqual(["Second"]);
+    expect(new URL(page.url()).search).toBe("?filter=type%3AContactDeleted");
   });
 
-  it("takes over what the server rendered without touching one element of it", async () => {
+  it("takes over what the server rendered without touching any of it but the JSON of closed rows, which goes", async () => {
     const server = await start([{ title: "First", status: "Open" }, { title: "" }, { value: null }, { value: "text" }]);
     const page = await open(server);
     await live(page);
     expect(await texts(page, ".event .subject")).toEqual(["text", "no value", "Job", "First"]);
-    expect(await page.evaluate(() => Reflect.get(window, "touched"))).toEqual([]);
-  });
-
-  it("shows dead letters when there are some, and no longer when they are gone, without a reload", async () => {
-    const server = await start([{ title: "First" }]);
-    const page = await open(server);
-    await live(page);
-    expect(await texts(page, ".outbox-words")).toEqual(["Outbox: nothing waits"]);
-    // As when somebody comes back to the page: it asks at once.
-    const lookAgain = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-    const ids = { aggregateId: crypto.randomUUID(), tenantId: crypto.randomUUID() };
-    server.letters = [{ eventId: "e-1", type: "JobUpdated", ...ids, tries: 5, waiting: 2, lastError: "too large" }];
-    await lookAgain();
-    await page.getByText("1 dead letter", { exact: true }).click();
-    expect(await page.locator(".letters .error").textContent()).toBe("too large");
-    expect(await page.locator(".letters").textContent()).toContain("2 events wait behind it");
-    server.letters = [];
-    await lookAgain();
-    await page.getByText("Outbox: nothing waits").waitFor();
-    expect(await page.locator(".letters").count()).toBe(0);
+    expect(await page.evaluate(() => Reflect.get(window, "touched"))).toEqual(new Array(4).fill("-PRE"));
   });
 
   it("shows a new event as a green row on top, without a reload", async () => {
@@ -103,14 +52,14 @@ describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => 
     const server = await start([{ title: "0" }]);
     server.refuseStreams(true);
     const page = await open(server);
-    await page.locator('[data-connection="reconnecting"]').waitFor();
+    await page.locator('.status[data-connection="reconnecting"]').waitFor();
     await server.publish({ title: "1" });
     await server.publish({ title: "2" });
     server.refuseStreams(false);
     await live(page);
     await rows(page, 3);
     expect(await texts(page, ".event .subject")).toEqual(["2", "1", "0"]);
-    complaints = complaints.filter((complaint) => !complaint.includes("503"));
+    forgive((complaint) => complaint.includes("503"));
   });
 
   it("comes back after its stream was cut, without loss or repeat", async () => {
@@ -138,7 +87,7 @@ describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => 
     await live(page);
     server.refuseStreams(true);
     await server.cutStreams();
-    await page.locator('[data-connection="reconnecting"]').waitFor();
+    await page.locator('.status[data-connection="reconnecting"]').waitFor();
     await server.publish({ title: "1" });
     // A second refusal shows that the page tries on its own: an EventSource gives up at the first.
     const opened = server.streamsOpened;
@@ -147,7 +96,7 @@ describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => 
     await rows(page, 2);
     expect(await texts(page, ".event .subject")).toEqual(["1", "0"]);
     await live(page);
-    complaints = complaints.filter((complaint) => !complaint.includes("503"));
+    forgive((complaint) => complaint.includes("503"));
   });
 
   it("opens a stream anew that was silent for longer than a heartbeat takes", async () => {
@@ -237,23 +186,6 @@ describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => 
     expect(await page.evaluate(() => document.activeElement?.textContent?.includes("Opened"))).toBe(true);
   });
 
-  it("filters by words, and holds new events back while paused", async () => {
-    const server = await start([{ title: "Repair boiler" }, { title: "Fit valve" }]);
-    const page = await open(server);
-    await live(page);
-    await page.getByLabel("Filter events").fill("BOILER");
-    await rows(page, 1);
-    expect(await page.locator(".count").textContent()).toBe("1 of 2");
-    await page.getByRole("button", { name: "Pause" }).click();
-    await server.publish({ title: "Replace boiler" });
-    await page.getByRole("button", { name: "Resume · 1 new" }).click();
-    await rows(page, 2);
-    await page.getByLabel("Filter events").fill("no such words");
-    await page.getByText("No event here matches").waitFor();
-    await page.getByLabel("Filter events").fill("");
-    await rows(page, 3);
-  });
-
   it("shows times of the reader's own zone", async () => {
     const server = await start([{ timestamp: Date.UTC(2026, 10, 23, 7) }]);
     const page = await open(server, { timezoneId: "Asia/Tokyo" });
@@ -269,9 +201,10 @@ describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => 
       document.body.append(script);
       document.body.setAttribute("style", "color: red");
     });
-    await until(() => complaints.filter((complaint) => /^(script|style)-src-\w+ inline$/.test(complaint)).length === 2);
+    const isOfPolicy = (complaint: string) => /^(script|style)-src-\w+ inline$/.test(complaint);
+    await until(() => complaintsSoFar().filter(isOfPolicy).length === 2);
     expect(await page.evaluate(() => Reflect.get(window, "pwned"))).toBeUndefined();
-    complaints = [];
+    takeComplaints();
   });
 
   it("never scrolls sideways, from 320 px on, with a row open", async () => {
@@ -297,76 +230,3 @@ describe.skipIf("missing" in found && !inCi)("the ops page in a browser", () => 
     expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
   });
 });
-
-/** A server of its own for the test; stopped after it. */
-async function start(events: readonly TestEvent[]): Promise<OpsServer> {
-  const server = await startOpsServer(events);
-  closers.push(() => server.stop());
-  return server;
-}
-
-/** Opens the page and collects its complaints; in a context of its own when it has options, which takes longer. */
-async function open(server: OpsServer, options?: BrowserContextOptions): Promise<Page> {
-  if (browser === undefined) throw new Error("the browser did not start");
-  shared ??= await newPage(browser, {});
-  const page = options === undefined ? shared : await newPage(browser, options);
-  // Leaving first, so that the end of the server is no complaint.
-  closers.push(() => (options === undefined ? page.goto("about:blank") : page.context().close()));
-  await page.goto(`${server.url}/ops/crm-events`);
-  return page;
-}
-
-async function newPage(from: Browser, options: BrowserContextOptions): Promise<Page> {
-  const page = await (await from.newContext(options)).newPage();
-  page.setDefaultTimeout(CONDITION_MS);
-  page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
-  page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
-  });
-  await page.exposeFunction("complain", (text: string) => void complaints.push(text));
-  await page.addInitScript(watch);
-  return page;
-}
-
-/** Runs in the page before anything else: reports violations, and notes what hydration adds to or takes from the document. */
-function watch(): void {
-  document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
-    Reflect.get(window, "complain")(`${violatedDirective} ${blockedURI}`),
-  );
-  const touched: string[] = [];
-  Reflect.set(window, "touched", touched);
-  const observer = new MutationObserver((records) => {
-    for (const { addedNodes, removedNodes } of records)
-      touched.push(...[...addedNodes, ...removedNodes].map((node) => node.nodeName));
-  });
-  // The document is parsed and no deferred script has run yet.
-  document.addEventListener("readystatechange", () => {
-    const root = document.getElementById("ops");
-    if (document.readyState === "interactive" && root !== null)
-      observer.observe(root, { childList: true, subtree: true });
-  });
-}
-
-async function live(page: Page): Promise<void> {
-  await page.locator('[role="status"][data-connection="live"]', { hasText: "Live" }).waitFor();
-}
-
-/** Waits until the page has so many rows. */
-async function rows(page: Page, count: number): Promise<void> {
-  await page.waitForFunction((n) => document.querySelectorAll(".event").length === n, count);
-}
-
-function texts(page: Page, selector: string): Promise<string[]>;
-function texts(locator: ReturnType<Page["locator"]>): Promise<string[]>;
-function texts(from: Page | ReturnType<Page["locator"]>, selector?: string): Promise<string[]> {
-  return (selector === undefined ? from.locator(":scope") : from.locator(selector)).allTextContents();
-}
-
-/** Waits for something that the server sees. */
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + CONDITION_MS;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`timed out: ${condition}`);
-    await Bun.sleep(5);
-  }
-}

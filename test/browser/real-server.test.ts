@@ -42,7 +42,7 @@ describe.skipIf("missing" in found && mayBeMissing)("the whole server in a brows
     // The address that the terminal shows: a browser is sent on to the page.
     await page.goto(server.url);
     expect(new URL(page.url()).pathname).toBe("/ops/crm-events");
-    await page.locator('[data-connection="live"]').waitFor();
+    await page.locator('.status[data-connection="live"]').waitFor();
     await page.evaluate(() => Reflect.set(window, "sameDocument", true));
     for (const title of ["Test Job", "Replace compressor, rooftop unit 3", "Kältemittel prüfen – Halle 7"]) {
       expect((await post(title)).status).toBe(201);
