@@ -230,6 +230,17 @@ const fields = {
   SHUTDOWN_DELAY_MS: integer(0, 600_000, 0).describe(
     "Milliseconds before that in which it still accepts but says on /healthz/ready that it is not: for a load balancer that looks there, such as Kubernetes'.",
   ),
+  AETHERLINK_URL: z
+    .string()
+    .refine(isHttp, "must be an http or https URL such as https://crm.example.com")
+    .optional()
+    .describe("Server that events tail and demo ask. Unset: the one on this machine's PORT."),
+  AETHERLINK_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, "must be visible ASCII characters")
+    .optional()
+    .meta({ secret: true })
+    .describe("Access token with which events tail and demo ask, where the server has an OIDC issuer."),
   LOG_LEVEL: z.enum(LOG_LEVELS, allowed(LOG_LEVELS)).default("info").describe("Least severe line to log."),
   LOG_FORMAT: z
     .enum(LOG_FORMATS, allowed(LOG_FORMATS))

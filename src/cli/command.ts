@@ -28,10 +28,14 @@ export type Values<O extends Options> = ReturnType<
 export interface Context {
   /** Writes to standard output. */
   readonly out: (text: string) => void;
+  /** Resolves once what was written has been taken: whoever writes much waits for it. */
+  readonly drained?: () => Promise<void>;
   /** Writes to standard error. */
   readonly err: (text: string) => void;
   /** Whether the output goes to a terminal that shows colours: not with NO_COLOR, and not into a pipe. */
   readonly colour: boolean;
+  /** Whether standard error goes to a terminal, where a line can be written over. */
+  readonly errIsTerminal?: boolean;
   /** What travels inside the compiled binary; from sources there is nothing. */
   readonly packed: Packed;
   /** The clock; the real one by default. */

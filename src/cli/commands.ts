@@ -1,5 +1,7 @@
 import type { Command } from "./command.ts";
+import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
+import { eventsTail } from "./events.ts";
 import { grafanaExport } from "./grafana.ts";
 import { migrateCommand } from "./migrate.ts";
 import { outboxDiscard, outboxList, outboxRequeue } from "./outbox.ts";
@@ -16,6 +18,8 @@ export const COMMANDS: readonly Command[] = [
   outboxList,
   outboxRequeue,
   outboxDiscard,
+  eventsTail,
+  demo,
   doctor,
   grafanaExport,
   versionCommand,

@@ -19,6 +19,8 @@ export async function run(argv: readonly string[], packed: Packed = {}): Promise
   const context = {
     out: (text: string) => void process.stdout.write(text),
     err: (text: string) => void process.stderr.write(text),
+    drained: () => drained(process.stdout),
+    errIsTerminal: process.stderr.isTTY === true,
     // Bun looks at NO_COLOR, and whether standard output or standard error is a terminal.
     colour: process.stdout.isTTY && Bun.enableANSIColors,
     packed,
@@ -149,6 +151,10 @@ function endQuietlyWithoutReader(): void {
     if ("code" in error && error.code === "EPIPE") process.exit(Exit.ok);
     throw error;
   });
+}
+
+async function drained(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableNeedDrain) await new Promise<void>((resolve) => stream.once("drain", () => resolve()));
 }
 
 async function written(stream: NodeJS.WriteStream): Promise<void> {
