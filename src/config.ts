@@ -363,6 +363,20 @@ export function secretFileVariables(env: Readonly<Record<string, string | undefi
   return Object.keys(fields).flatMap((name) => (isSecret(name) && env[`${name}_FILE`] ? [`${name}_FILE`] : []));
 }
 
+/**
+ * Where systemd wants to be told how the service is doing (sd_notify(3), sd_watchdog_enabled(3)); undefined when another, or
+ * nobody, has started us.
+ */
+export function serviceManager(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): { socket: string; watchdogMs: number | undefined } | undefined {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: microseconds, WATCHDOG_PID: pid } = env;
+  if (!socket) return undefined;
+  const isOurs = pid === undefined || pid === String(process.pid);
+  const watchdogMs = isOurs && /^[1-9]\d{0,15}$/.test(microseconds ?? "") ? Number(microseconds) / 1_000 : undefined;
+  return { socket, watchdogMs };
+}
+
 /** The text of a secret's file without the line end that editors and `echo` leave; or why there is none. */
 function readSecret(path: string): { text: string } | { fault: string } {
   try {

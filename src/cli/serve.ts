@@ -5,6 +5,7 @@ import { readConfig } from "../config.ts";
 import { createLogger, flushed } from "../metrics/logger.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { Exit, type ExitCode } from "./exit.ts";
+import { ServiceManager } from "./systemd.ts";
 
 /** Milliseconds in which a second signal is the same Ctrl-C: it reaches the process group, and `bun run` passes it on as well. */
 const SAME_KEYSTROKE_MS = 500;
@@ -42,12 +43,14 @@ async function serveUntilTold(withParent: boolean, { out, packed }: Context): Pr
   const config = readConfig();
   const logger = createLogger(config.LOG_LEVEL, config.LOG_FORMAT);
   const app = new App(config, logger, realAmbient, packed);
+  const systemd = new ServiceManager();
   const asked = Promise.withResolvers<void>();
   let stoppingSince: number | undefined;
   const stop = (reason: string) => {
     if (stoppingSince === undefined) {
       stoppingSince = performance.now();
       logger.info({ reason }, "stopping");
+      systemd.stopping();
       asked.resolve();
     } else if (performance.now() - stoppingSince > SAME_KEYSTROKE_MS) process.exit(Exit.failed);
   };
@@ -66,6 +69,7 @@ async function serveUntilTold(withParent: boolean, { out, packed }: Context): Pr
   await Promise.race([started, asked.promise]);
   if (stoppingSince === undefined) {
     logger.info({ url: app.url, ms: Math.round(performance.now() - began) }, "ready");
+    systemd.ready(app.url);
     if (config.LOG_FORMAT !== "json") out(banner(app.url));
     await asked.promise;
   }
@@ -75,6 +79,7 @@ async function serveUntilTold(withParent: boolean, { out, packed }: Context): Pr
   ).unref();
   await app.stop();
   await started;
+  systemd.stop();
   logger.info("stopped");
   await flushed(logger);
   return Exit.ok;

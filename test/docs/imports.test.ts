@@ -65,8 +65,9 @@ test("the arrows of the design: outbox to log to kafka, stream to log, and neith
   expect(reach(parts, "outbox").has("stream")).toBe(false);
 });
 
-test("pointers are known to src/kafka and to the listener alone", () => {
+test("pointers are known to src/kafka, to the listener and to what tells systemd alone", () => {
   expect(filesThat(({ target }) => target === "bun:ffi").filter((file) => !file.startsWith("src/kafka/"))).toEqual([
+    "src/cli/systemd.ts",
     "src/http/listener.ts",
   ]);
 });
