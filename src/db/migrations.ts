@@ -17,6 +17,7 @@ import createAccount from "../../sql/functions/create_account.sql" with { type: 
 import createContact from "../../sql/functions/create_contact.sql" with { type: "text" };
 import createJob from "../../sql/functions/create_job.sql" with { type: "text" };
 import createJobEach from "../../sql/functions/create_job_each.sql" with { type: "text" };
+import createPlainJobs from "../../sql/functions/create_plain_jobs.sql" with { type: "text" };
 import deleteAccount from "../../sql/functions/delete_account.sql" with { type: "text" };
 import deleteContact from "../../sql/functions/delete_contact.sql" with { type: "text" };
 import deleteJob from "../../sql/functions/delete_job.sql" with { type: "text" };
@@ -63,14 +64,15 @@ export const FUNCTIONS: readonly SqlFile[] = [
   { name: "begin_write.sql", text: beginWrite },
   { name: "finish_write.sql", text: finishWrite },
   { name: "refuse_write.sql", text: refuseWrite },
-  { name: "append_change.sql", text: appendChange },
   { name: "wire_format.sql", text: wireFormat },
+  { name: "append_change.sql", text: appendChange },
   { name: "check_version.sql", text: checkVersion },
   { name: "merge_patch.sql", text: mergePatch },
   { name: "describe_use.sql", text: describeUse },
   { name: "job_json.sql", text: jobJson },
   { name: "check_job.sql", text: checkJob },
   { name: "create_job.sql", text: createJob },
+  { name: "create_plain_jobs.sql", text: createPlainJobs },
   { name: "create_job_each.sql", text: createJobEach },
   { name: "change_job.sql", text: changeJob },
   { name: "delete_job.sql", text: deleteJob },
