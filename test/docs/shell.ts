@@ -1,18 +1,36 @@
+import type { Account } from "../../src/db/embedded/account.ts";
+import { identity } from "../../src/db/embedded/run.ts";
+
 /** Milliseconds after which a command that says nothing more is given up. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
+
+export interface ShellOptions {
+  readonly cwd?: string;
+  /** A folder whose programs go before all others. */
+  readonly path?: string | undefined;
+  /** User to run as, which only root can choose; default our own. */
+  readonly as?: Account | undefined;
+}
 
 /** A bash that is given one block after another, as a person pastes them: variables stay. */
 export class Shell {
-  readonly #process = Bun.spawn(["bash", "--noprofile", "--norc"], {
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "inherit",
-    env: { PATH: process.env.PATH ?? "", LANG: "C.UTF-8" },
-  });
+  readonly #process: Bun.Subprocess<"pipe", "pipe", "inherit">;
   #output = "";
   #change = Promise.withResolvers<void>();
   #blocks = 0;
-  readonly #drained = this.#collect();
+  readonly #drained: Promise<void>;
+
+  constructor({ cwd, path, as }: ShellOptions = {}) {
+    this.#process = Bun.spawn(["bash", "--noprofile", "--norc"], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+      env: { PATH: [path, process.env.PATH].filter(Boolean).join(":"), LANG: "C.UTF-8" },
+      ...(cwd === undefined ? {} : { cwd }),
+      ...identity(as),
+    });
+    this.#drained = this.#collect();
+  }
 
   /** Runs a block to its end; resolves with what it printed. */
   async run(code: string): Promise<string> {
