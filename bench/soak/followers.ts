@@ -2,34 +2,66 @@
  * Clients of a whole server that come back when their stream ends, as a process of their own. Some note every event and when
  * it came, of the others the bytes alone are taken.
  */
-import { answer, now } from "./child.ts";
+import { appendFile } from "node:fs/promises";
+import { answer, now } from "../harness/child.ts";
 
 export type FollowersQuestion =
-  /** @property noting how many of the clients note what they see */
-  | { readonly ask: "open"; readonly url: string; readonly clients: number; readonly noting: number }
-  | { readonly ask: "count" }
-  /** Writes what was noted, a line an event: the client's number, the event's id, milliseconds since 1970. */
-  | { readonly ask: "dump"; readonly file: string };
+  /**
+   * @property noting how many of the clients note what they see
+   * @property file where a noting client's events go, a line of JSON each: `at` in milliseconds since 1970, and the event
+   */
+  | {
+      readonly ask: "open";
+      readonly url: string;
+      readonly clients: number;
+      readonly noting: number;
+      readonly file: string;
+    }
+  /** Writes what was noted until now. */
+  | { readonly ask: "flush" };
 export interface FollowersAnswer {
   /** Events noted, all noting clients together. */
   readonly events: number;
   /** Streams that ended and were opened again. */
   readonly reconnects: number;
+  /** Times that a noting client was told that its place is gone. */
+  readonly resets: number;
+  readonly bytes: number;
 }
 
 /** Milliseconds before a stream that ended is opened again. */
 const RETRY_MS = 200;
 /** Streams opened at once. */
 const AT_ONCE = 50;
+/** Milliseconds between two writes of what was noted. */
+const FLUSH_MS = 5_000;
+const EVENT = /"value":(\{"eventId".*\}),"headers":/;
 
-const noted: string[] = [];
+let noted: string[] = [];
+let file = "";
+let events = 0;
 let reconnects = 0;
+let resets = 0;
+let bytes = 0;
 
 answer<FollowersQuestion, FollowersAnswer>(async (question) => {
-  if (question.ask === "open") await open(question.url, question.clients, question.noting);
-  if (question.ask === "dump") await Bun.write(question.file, noted.join("\n"));
-  return { events: noted.length, reconnects };
+  if (question.ask === "open") {
+    file = question.file;
+    await Bun.write(file, "");
+    await open(question.url, question.clients, question.noting);
+    setInterval(flush, FLUSH_MS);
+  } else await flush();
+  return { events, reconnects, resets, bytes };
 });
+
+let flushing: Promise<void> = Promise.resolve();
+/** One write after the other, so that the order of arrival stays. */
+function flush(): Promise<void> {
+  const text = noted.map((line) => `${line}\n`).join("");
+  noted = [];
+  flushing = flushing.then(() => appendFile(file, text));
+  return flushing;
+}
 
 async function open(url: string, clients: number, noting: number): Promise<void> {
   for (let i = 0; i < clients; i += AT_ONCE) {
@@ -60,13 +92,19 @@ async function read(body: ReadableStream<Uint8Array>, client: number, isNoting: 
   const text = new TextDecoder();
   let rest = "";
   for await (const chunk of body) {
+    bytes += chunk.length;
     const time = now();
     const frames = (rest + text.decode(chunk, { stream: true })).split("\n\n");
     rest = frames.pop() ?? "";
+    const last = frames.findLast((frame) => frame.startsWith("id:"));
+    at.lastId = /^id: ?(.*)$/m.exec(last ?? "")?.[1] ?? at.lastId;
+    if (!isNoting) continue;
     for (const frame of frames) {
-      at.lastId = /^id: ?(.*)$/m.exec(frame)?.[1] ?? at.lastId;
-      const id = isNoting ? /"eventId":"([0-9a-f-]{36})"/.exec(frame)?.[1] : undefined;
-      if (id !== undefined) noted.push(`${client} ${id} ${time.toFixed(3)}`);
+      if (/^event: ?reset$/m.test(frame)) resets += 1;
+      const event = EVENT.exec(frame)?.[1];
+      if (event === undefined) continue;
+      events += 1;
+      noted.push(`{"client":${client},"at":${time.toFixed(3)},"event":${event}}`);
     }
   }
 }
