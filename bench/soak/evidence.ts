@@ -1,7 +1,7 @@
 /** What a soak has to show at its end, judged by the sentences of the chaos suite. */
 import type postgres from "postgres";
-import { eventOf } from "../../test/support/kafka.ts";
 import { type CommittedEvent, type Fact, judge, type SeenEvent, type Verdict } from "../../test/chaos/verdict.ts";
+import { eventOf } from "../../test/support/kafka.ts";
 
 export interface Sources {
   readonly sql: postgres.Sql;
@@ -30,7 +30,9 @@ export async function gather({ sql, topic, brokers, files }: Sources): Promise<V
   for await (const line of lines(Bun.file(files.stream).stream())) {
     stream.push(eventOf(JSON.stringify((JSON.parse(line) as { event: unknown }).event)));
   }
-  const deletions = new Map(committed.filter(({ type }) => type === "JobDeleted").map((e) => [e.aggregateId, e.version]));
+  const deletions = new Map(
+    committed.filter(({ type }) => type === "JobDeleted").map((e) => [e.aggregateId, e.version]),
+  );
   const acknowledged: Fact[] = [];
   for await (const line of lines(Bun.file(files.acknowledged).stream())) {
     const fact = JSON.parse(line) as Fact;

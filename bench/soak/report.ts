@@ -83,8 +83,14 @@ export function report({ minutes, perSecond, streams, samples, account, warnings
       (s) =>
         `| ${s.minute} | ${s.lowestMb.toFixed(1)} | ${s.medianMb.toFixed(1)} | ${s.databaseMb.toFixed(0)} | ${s.requests} | ${s.p50.toFixed(1)} | ${s.p99.toFixed(1)} | ${s.cores.toFixed(2)} | ${s.load.toFixed(1)} |`,
     ),
-    ...list("Answers that were not expected:", Object.entries(account.failures).map(([what, n]) => `${n}× ${what}`)),
-    ...list("Warnings, the first ten:", warnings.slice(0, 10).map((line) => `\`${line.slice(0, 300)}\``)),
+    ...list(
+      "Answers that were not expected:",
+      Object.entries(account.failures).map(([what, n]) => `${n}× ${what}`),
+    ),
+    ...list(
+      "Warnings, the first ten:",
+      warnings.slice(0, 10).map((line) => `\`${line.slice(0, 300)}\``),
+    ),
     "",
   ].join("\n");
 }

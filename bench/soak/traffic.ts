@@ -104,7 +104,11 @@ async function change(base: string, { id, tenant }: Job, to: string): Promise<vo
   // Another lane may have deleted it meanwhile.
   if (status === 404 && deleted.has(id)) return;
   if (status !== 200) return fail(`PATCH ${status} ${text}`);
-  acknowledged.push({ aggregateId: id, version: (JSON.parse(text) as { version: number }).version, type: "JobUpdated" });
+  acknowledged.push({
+    aggregateId: id,
+    version: (JSON.parse(text) as { version: number }).version,
+    type: "JobUpdated",
+  });
 }
 
 async function call(url: string, method: string, tenant: string, body?: unknown) {

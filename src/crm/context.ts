@@ -4,7 +4,7 @@ import { isUndone, type Sql } from "../db/pool.ts";
 import type { IdempotentRequest, WriteRow } from "../idempotency/write.ts";
 import { type JobCreation, type JobRead, runCreations, runReads } from "./together.ts";
 
-/** Calls under way from which on what is asked waits for each other, and how much goes into one; measured by bench/api.ts. */
+/** Calls under way from which on what is asked waits for each other, and how much goes into one; measured by bench/questions/writes.ts. */
 const UNDER_WAY = 2;
 const TOGETHER_MAX = 32;
 

@@ -12,16 +12,18 @@ export interface Load {
   readonly requests: readonly { readonly head: string; readonly body: string }[];
 }
 
-export interface LoadResult {
+export type LoadResult = {
   readonly perSecond: number;
+  readonly answers: number;
   /** Answers that were no 2xx. */
   readonly failed: number;
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Cores that the client used. */
+  /** Cores that the client used, and its memory at the end, MB of 2^20 bytes. */
   readonly cores: number;
-}
+  readonly peakMb: number;
+};
 
 /** Runs a load in a process of its own. */
 export async function runLoad(load: Load): Promise<LoadResult> {
@@ -87,7 +89,16 @@ async function main({ url, connections, seconds, perSecond, requests }: Load): P
   const sorted = latencies.toSorted((a, b) => a - b);
   const at = (q: number) => sorted[Math.floor(sorted.length * q)] ?? Number.NaN;
   const cores = (user + system) / 1e6 / elapsed;
-  return { perSecond: latencies.length / elapsed, failed, p50: at(0.5), p99: at(0.99), cores };
+  const peakMb = process.memoryUsage.rss() / 2 ** 20;
+  return {
+    perSecond: latencies.length / elapsed,
+    answers: latencies.length,
+    failed,
+    p50: at(0.5),
+    p99: at(0.99),
+    cores,
+    peakMb,
+  };
 }
 
 function take(state: Connection, bytes: Buffer): void {
