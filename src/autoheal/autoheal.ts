@@ -42,6 +42,8 @@ export interface AutohealOptions {
 /** Key of the session advisory lock that makes one autoheal the leader: "AEAH" in ASCII. */
 const LEADER_LOCK = 0x41_45_41_48;
 const TURN_MS = 1_000;
+/** Milliseconds between turns while a part is down: the sooner it is sure that it is, the sooner it is mended. */
+const UNEASY_MS = 250;
 const BEAT_MS = 5_000;
 /** A quarter of what makes a heartbeat stale. */
 const MAX_BEAT_MS = 15_000;
@@ -223,7 +225,8 @@ export class Autoheal {
         this.#backoffMs = BACKOFF_FIRST_MS;
         if (!this.#woken) {
           this.#wake = Promise.withResolvers<void>();
-          await this.#pause(this.#options.turnMs ?? TURN_MS, this.#wake.promise);
+          const turnMs = this.#options.turnMs ?? TURN_MS;
+          await this.#pause(leader.isUneasy ? Math.min(turnMs, UNEASY_MS) : turnMs, this.#wake.promise);
         }
       }
     } finally {

@@ -110,6 +110,11 @@ export class AutohealLeader {
     await this.#housekeep();
   }
 
+  /** True while a part is down. */
+  get isUneasy(): boolean {
+    return Object.values(this.#options.board.states).some(({ up }) => up === false);
+  }
+
   /** Resolves when nothing is being done. */
   async idle(): Promise<void> {
     await Promise.all(this.#running.values());

@@ -65,8 +65,9 @@ export class ProbeBoard {
   /** Looks at everything once. @returns true when a part is up now that was not, or the other way round */
   async look(): Promise<boolean> {
     const names = PROBES.filter((name) => this.#probes[name] !== undefined);
-    const found = new Map(await Promise.all(names.map(async (name) => [name, await this.#ask(name)] as const)));
+    // What does not answer is down from when it was asked.
     const now = this.#clock();
+    const found = new Map(await Promise.all(names.map(async (name) => [name, await this.#ask(name)] as const)));
     const states: Partial<Record<ProbeName, ProbeState>> = {};
     for (const [name, finding] of found) {
       const lacking = NEEDS[name].find((need) => found.get(need)?.up === false);

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Admin } from "@platformatic/kafka";
@@ -45,11 +45,12 @@ export class Broker {
     this.version = libs.split("/").at(-2) ?? "";
   }
 
-  static async start(parent: string): Promise<Broker> {
+  /** @param settings lines of server.properties beside ours */
+  static async start(parent: string, settings: Readonly<Record<string, string | number>> = {}): Promise<Broker> {
     const folder = await makeBelow(parent, "kafka");
     const port = freePort(Number(process.env.CHAOS_KAFKA_PORT ?? 25_511));
     const broker = new Broker(folder, findKafka() ?? (await download(port)), port);
-    await Bun.write(join(folder, "server.properties"), properties(port, join(folder, "data")));
+    await Bun.write(join(folder, "server.properties"), properties(port, join(folder, "data"), settings));
     const format = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", join(folder, "server.properties")];
     await broker.#java(format).exited;
     await broker.start();
@@ -68,9 +69,36 @@ export class Broker {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** Kills it, whoever started it. */
   async kill(): Promise<void> {
     this.#child?.kill("SIGKILL");
     await this.#child?.exited;
+    const stranger = Number(await this.#pidFile.text().catch(() => ""));
+    if (stranger > 0) await killForeign(stranger);
+  }
+
+  /** A command that starts it again and ends at once, for who is to heal it; each run leaves its time. */
+  async startCommand(): Promise<string[]> {
+    const script = join(this.#folder, "start.sh");
+    const command = ["java", ...this.#arguments, "kafka.Kafka", join(this.#folder, "server.properties")];
+    const lines = [
+      'cd "$(dirname "$0")"',
+      "date +%s%3N >> starts",
+      'setsid "$@" >> kafka.log 2>&1 < /dev/null &',
+      "echo $! > kafka.pid",
+    ];
+    await Bun.write(script, lines.join("\n"));
+    return ["/bin/sh", script, ...command];
+  }
+
+  /** When that command was run, in milliseconds since 1970. */
+  async starts(): Promise<number[]> {
+    const file = Bun.file(join(this.#folder, "starts"));
+    return (await file.exists()) ? (await file.text()).trim().split("\n").map(Number) : [];
+  }
+
+  get #pidFile() {
+    return Bun.file(join(this.#folder, "kafka.pid"));
   }
 
   freeze(): void {
@@ -109,11 +137,14 @@ export class Broker {
     await this.kill();
   }
 
+  /** Little memory and a quick start: this broker carries a few hundred events a second. */
+  get #arguments(): string[] {
+    return ["-Xms128m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", `${this.#libs}/*`];
+  }
+
   #java(args: string[]): Bun.Subprocess {
     const log = openSync(join(this.#folder, "kafka.log"), "a");
-    // Little memory and a quick start: this broker carries a few hundred events a second.
-    const options = ["-Xms128m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", `${this.#libs}/*`];
-    const child = Bun.spawn(["java", ...options, ...args], {
+    const child = Bun.spawn(["java", ...this.#arguments, ...args], {
       cwd: this.#folder,
       stdio: ["ignore", log, log],
       detached: true,
@@ -121,6 +152,22 @@ export class Broker {
     closeSync(log);
     return child;
   }
+}
+
+/** Kills a process that is no child of ours, and waits until it is gone. */
+async function killForeign(pid: number): Promise<void> {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    return;
+  }
+  await until(`process ${pid} is gone`, 10_000, () => {
+    try {
+      return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+    } catch {
+      return true;
+    }
+  });
 }
 
 /** The event in a record's or a frame's JSON. */
@@ -149,7 +196,8 @@ async function download(port: number): Promise<string> {
   return libs;
 }
 
-function properties(port: number, data: string): string {
+function properties(port: number, data: string, settings: Readonly<Record<string, string | number>>): string {
+  const more = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
   return `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${port + 1}
@@ -164,5 +212,5 @@ offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
-`;
+${more.join("")}`;
 }
