@@ -18,7 +18,7 @@ import { AutohealLeader, type LeaderOptions } from "./leader.ts";
 import { AutohealMetrics } from "./metrics.ts";
 import type { Parts } from "./parts.ts";
 import { type Finding, ProbeBoard, type Probes } from "./probes.ts";
-import { checkRules, type ProbeName } from "./rules.ts";
+import { checkRules, PROBES, type ProbeName } from "./rules.ts";
 
 export const silent = pino({ level: "silent" });
 const OPEN_PATH = "/usr/local/bin:/usr/bin:/bin";
@@ -69,6 +69,8 @@ export class World {
   /** A folder for files that commands write. */
   readonly folder = mkdtempSync(join(tmpdir(), "aetherlink-autoheal-"));
   readonly #stops: (() => Promise<unknown>)[] = [];
+  readonly #terms: Term[] = [];
+  #files = 0;
 
   private constructor(
     readonly db: TestDatabase,
@@ -123,13 +125,12 @@ export class World {
       await leader.end();
       await session.close();
     };
-    this.#stops.push(end);
     await leader.begin();
     const turn = async () => {
       await leader.turn();
       await leader.idle();
     };
-    return {
+    const term: Term = {
       leader,
       registry,
       end,
@@ -140,6 +141,8 @@ export class World {
       },
       metric: async (series) => await metricOf(registry, series),
     };
+    this.#terms.push(term);
+    return term;
   }
 
   /** An autoheal that runs by itself, quickly. */
@@ -166,6 +169,18 @@ export class World {
     return { autoheal, registry, file };
   }
 
+  /** As new: nothing was decided, and all is well. */
+  async reset(): Promise<void> {
+    for (const term of this.#terms.splice(0)) await term.end();
+    await this.db.sql`truncate autoheal_audit, autoheal_runs, autoheal_breakers, autoheal_acks, autoheal_alerts`;
+    for (const probe of PROBES) this.switches.up(probe);
+  }
+
+  /** A file that is not there yet. */
+  newFile(): string {
+    return join(this.folder, `done-${++this.#files}`);
+  }
+
   /** The audit, oldest first. */
   async audit(): Promise<AuditEntry[]> {
     return (await selectAudit(this.sql, { limit: 10_000 })).toReversed();
@@ -177,6 +192,7 @@ export class World {
   }
 
   async stop(): Promise<void> {
+    for (const term of this.#terms.splice(0)) await term.end();
     for (const stop of this.#stops.splice(0).toReversed()) await stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -204,3 +220,20 @@ export function alertOf(name: string, n = 1, more: Partial<Alert> = {}): Alert {
     ...(more.startsAt === undefined ? {} : { startsAt: more.startsAt }),
   };
 }
+
+/** A command that leaves a line in a file, and fails when told so. */
+export const touch = (file: string, exit = 0) => ({
+  type: "exec",
+  command: ["/bin/sh", "-c", `echo done >> "$0"; exit ${exit}`, file],
+  dryRun: false,
+});
+
+/** How often that command was run. */
+export const linesIn = async (file: string) =>
+  (await Bun.file(file).exists()) ? (await Bun.file(file).text()).split("\n").length - 1 : 0;
+
+/** Rules by which the alert `Down` leads to one action. */
+export const onAlert = (action: object) => ({
+  actions: { act: action },
+  rules: [{ alert: "Down", action: "act" }],
+});

@@ -33,7 +33,7 @@ export async function startWorld(env: Record<string, string>) {
     assets: await loadAssets({ script: "" }),
     crm: openCrm({ sql, ambient, idempotencyTtlMs: 86_400_000, requireIfMatch: false, committed() {} }),
     registry: new Registry(),
-    autoheal: idleAutoheal(sql),
+    autoheal: idleAutoheal(sql, env.AUTOHEAL_TOKEN),
     outbox: { sql, status: new OutboxStatus(sql, { state: "leading" }) },
     health: { version: "1.2.3", page: "/ops/crm-events", checks: async () => [] },
   });
