@@ -1,6 +1,7 @@
 /** Real Prometheus and Alertmanager (Debian's packages), on ports of their own, with data below one folder. */
 import { join } from "node:path";
 import { freePort, makeBelow } from "../support/folder.ts";
+import { type ShortenOptions, shortenAlertmanager, shortenPrometheus } from "../support/shorten.ts";
 import { until } from "../support/wait.ts";
 
 /** Programs that are needed and not installed here. */
@@ -47,11 +48,10 @@ class Monitor {
 }
 
 export class Alertmanager extends Monitor {
-  /** @param config its configuration; JSON is YAML */
-  static async start(parent: string, config: object): Promise<Alertmanager> {
+  /** By our configuration, with the servers' addresses in place of those in it. */
+  static async start(parent: string, options: ShortenOptions): Promise<Alertmanager> {
     const folder = await makeBelow(parent, "alertmanager");
-    const file = join(folder, "alertmanager.yml");
-    await Bun.write(file, JSON.stringify(config));
+    const file = await shortenAlertmanager(folder, options);
     const args = [`--config.file=${file}`, "--storage.path=data", "--cluster.listen-address="];
     const { url, child } = await Monitor.run("prometheus-alertmanager", freePort(26_100), folder, args);
     return new Alertmanager(url, child);
@@ -59,13 +59,12 @@ export class Alertmanager extends Monitor {
 }
 
 export class Prometheus extends Monitor {
-  /** @param config its configuration, without the place of the rules; @param rules text of each rule file, by its name */
-  static async start(parent: string, config: object, rules: Readonly<Record<string, string>>): Promise<Prometheus> {
+  /** By our configuration and rules, with the servers' and Alertmanager's addresses in place of those in it. */
+  static async start(parent: string, options: ShortenOptions): Promise<Prometheus> {
     const folder = await makeBelow(parent, "prometheus");
-    for (const [name, text] of Object.entries(rules)) await Bun.write(join(folder, "rules", name), text);
-    const file = join(folder, "prometheus.yml");
-    await Bun.write(file, JSON.stringify({ ...config, rule_files: [join(folder, "rules", "*.yml")] }));
-    const args = [`--config.file=${file}`, "--storage.tsdb.path=data"];
+    const file = await shortenPrometheus(folder, options);
+    const lookback = `${Math.round(300_000 / options.by)}ms`;
+    const args = [`--config.file=${file}`, "--storage.tsdb.path=data", `--query.lookback-delta=${lookback}`];
     const { url, child } = await Monitor.run("prometheus", freePort(27_100), folder, args);
     return new Prometheus(url, child);
   }

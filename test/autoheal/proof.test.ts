@@ -12,7 +12,6 @@ import { type TestDatabase, testDatabase } from "../support/postgres.ts";
 import { RunningServer } from "../support/server.ts";
 import { until } from "../support/wait.ts";
 import { Alertmanager, missingForMonitoring, Prometheus } from "./monitoring.ts";
-import { shortenedRules } from "./rules.ts";
 
 const missing = [missingForKafka() ?? [], missingForMonitoring()].flat();
 if (missing.length > 0 && process.env.CI === "true") throw new Error(`missing for this test: ${missing.join(", ")}`);
@@ -61,36 +60,18 @@ beforeAll(async () => {
   };
   servers = [new RunningServer({ env }), new RunningServer({ env })];
   await Promise.all(servers.map((server) => server.ready()));
+  const token = join(folder, "token");
+  await Bun.write(token, TOKEN);
+  const [first = "", second = ""] = servers.map(({ url }) => new URL(url).host);
+  const addresses = { "server-1:9010": first, "server-2:9010": second };
   alertmanager = await Alertmanager.start(folder, {
-    route: {
-      receiver: "autoheal",
-      group_by: ["alertname"],
-      group_wait: "0s",
-      group_interval: "1s",
-      repeat_interval: "2s",
-    },
-    receivers: [
-      {
-        name: "autoheal",
-        // To each replica, so that each alert comes twice.
-        webhook_configs: servers.map(({ url }) => ({
-          url: `${url}/autoheal/alert`,
-          send_resolved: true,
-          http_config: { authorization: { type: "Bearer", credentials: TOKEN } },
-        })),
-      },
-    ],
+    by: FASTER,
+    replace: { ...addresses, "/secrets/autoheal-token": token },
   });
-  const targets = servers.map(({ url }) => new URL(url).host);
-  prometheus = await Prometheus.start(
-    folder,
-    {
-      global: { scrape_interval: "250ms", scrape_timeout: "250ms", evaluation_interval: "250ms" },
-      alerting: { alertmanagers: [{ static_configs: [{ targets: [new URL(alertmanager.url).host] }] }] },
-      scrape_configs: [{ job_name: "aetherlink", static_configs: [{ targets }] }],
-    },
-    await shortenedRules(FASTER),
-  );
+  prometheus = await Prometheus.start(folder, {
+    by: FASTER,
+    replace: { ...addresses, "alertmanager:9093": new URL(alertmanager.url).host },
+  });
 }, 120_000);
 
 afterAll(async () => {
