@@ -7,6 +7,7 @@ import { openAuth } from "./auth/open.ts";
 import { Autoheal, type Parts } from "./autoheal/index.ts";
 import type { Config } from "./config.ts";
 import { openCrm } from "./crm/context.ts";
+import { traceWrites } from "./crm/traced.ts";
 import { EmbeddedPostgres } from "./db/embedded/index.ts";
 import { watchPool } from "./db/metrics.ts";
 import { migrate } from "./db/migrate.ts";
@@ -20,7 +21,10 @@ import { KeyPruner } from "./idempotency/prune.ts";
 import type { EventLog } from "./log/log.ts";
 import type { MemoryLog } from "./log/memory.ts";
 import { openLog } from "./log/open.ts";
+import { tracePublish } from "./log/traced.ts";
 import type { Logger } from "./metrics/logger.ts";
+import { openTracing } from "./metrics/tracing/open.ts";
+import type { Tracing } from "./metrics/tracing/tracing.ts";
 import { loadAssets } from "./ops/index.ts";
 import {
   CommitNotifier,
@@ -35,7 +39,7 @@ import {
 import type { Packed } from "./packed.ts";
 import { createRoutes } from "./routes.ts";
 import { Series } from "./series.ts";
-import { Hub } from "./stream/index.ts";
+import { Hub, traceFanOut } from "./stream/index.ts";
 
 /** Milliseconds that a readiness check waits for the database. */
 const CHECK_TIMEOUT_MS = 2_000;
@@ -53,6 +57,8 @@ const POSTGRES_GRACE_MS = 1_000;
 const FLUSH_MS = 200;
 /** Milliseconds that a command which autoheal runs gets to end even when the time is up. */
 const AUTOHEAL_GRACE_MS = 1_500;
+/** Milliseconds that the last spans get even when the time is up. */
+const TRACING_GRACE_MS = 500;
 /** Milliseconds kept back from the shutdown's time for what comes after the requests. */
 const AFTER_DRAIN_MS = 1_000;
 
@@ -71,6 +77,7 @@ export class App {
   readonly #series: Series;
   /** What was started, to be stopped in reverse; each has a name for the log. */
   readonly #started: { name: string; stop(): Promise<void>; graceMs: number }[] = [];
+  #tracing: Tracing | undefined;
   #hub: Hub | undefined;
   #autoheal: Autoheal | undefined;
   #stopped: Promise<void> | undefined;
@@ -120,6 +127,10 @@ export class App {
     this.#onStop("port", () => this.#http.stop());
     this.#series.loopLag.start();
     this.#onStop("event loop lag", () => this.#series.loopLag.stop());
+    const tracing = await openTracing(config, this.#logger, version);
+    this.#tracing = tracing;
+    // Stopped last but for those: what the others do while they stop is told too.
+    if (tracing !== undefined) this.#onStop("tracing", () => tracing.stop(), TRACING_GRACE_MS);
     this.#refuseWhenStopped();
     // Bundling takes 0.2 s the first time, so it runs beside the start of the database.
     const assets = loadAssets(this.#packed);
@@ -157,6 +168,7 @@ export class App {
         assets: script,
         registry,
         metrics: this.#series.http,
+        tracing,
         outbox: { sql, status: outbox },
         autoheal: { sql, autoheal, token: config.AUTOHEAL_TOKEN },
         auth: openAuth(config, this.#logger, this.#ambient),
@@ -166,6 +178,7 @@ export class App {
           idempotencyTtlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
           requireIfMatch: config.REQUIRE_IF_MATCH,
           keyed: this.#series.idempotency.written,
+          traced: traceWrites(tracing),
           committed: () => (relay.state === "leading" ? relay.kick() : notifier.notify()),
         }),
         http: {
@@ -223,6 +236,7 @@ export class App {
       maxAgeMs: this.#config.SSE_MAX_AGE * 1_000,
       now: () => this.#ambient.now().getTime(),
       metrics: this.#series.stream,
+      traced: traceFanOut(this.#tracing, log.topic),
     });
     this.#series.stream.watch(hub);
     this.#hub = hub;
@@ -249,7 +263,7 @@ export class App {
   #startRelay(databaseUrl: string, log: EventLog): Relay {
     const relay = new Relay({
       openSession: (events) => openSession(databaseUrl, "aetherlink_relay", events),
-      log,
+      log: tracePublish(log, this.#tracing),
       logger: this.#logger,
       batch: this.#config.OUTBOX_BATCH,
       pollMs: this.#config.OUTBOX_POLL_MS,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { tracingFields } from "./metrics/tracing/config.ts";
 
 /**
  * The environment, described once: the schema validates it, its descriptions are the text of `--help`, and its
@@ -241,6 +242,7 @@ const fields = {
     .optional()
     .meta({ secret: true })
     .describe("Access token with which events tail and demo ask, where the server has an OIDC issuer."),
+  ...tracingFields,
   LOG_LEVEL: z.enum(LOG_LEVELS, allowed(LOG_LEVELS)).default("info").describe("Least severe line to log."),
   LOG_FORMAT: z
     .enum(LOG_FORMATS, allowed(LOG_FORMATS))

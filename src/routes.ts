@@ -22,6 +22,7 @@ import { crossOrigin, limitTarget, securityHeaders } from "./http/security.ts";
 import { NO_LIMIT, type TenantLimit, tenantLimit } from "./http/tenant-limit.ts";
 import type { Logger } from "./metrics/logger.ts";
 import { metricsRoutes } from "./metrics/routes.ts";
+import type { Tracing } from "./metrics/tracing/tracing.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
 import { type Assets, opsRoutes } from "./ops/index.ts";
 import { type OutboxStatus, outboxRoutes } from "./outbox/index.ts";
@@ -35,6 +36,8 @@ export interface RouteDependencies {
   readonly registry: Registry;
   /** Undefined where requests are not counted. */
   readonly metrics?: HttpMetrics | undefined;
+  /** Undefined where they are not traced. */
+  readonly tracing?: Tracing | undefined;
   readonly outbox: { readonly sql: Sql; readonly status: OutboxStatus };
   readonly hub: Hub;
   readonly autoheal: AutohealRouteDependencies;
@@ -66,7 +69,7 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
   const inTime = timeout(REQUEST_MS + body.timeoutMs, tooSlow);
   app.onError(onError);
   app.notFound(notFound(app));
-  app.use(requestContext(deps.logger, deps.ambient, deps.metrics));
+  app.use(requestContext(deps.logger, deps.ambient, deps.metrics, deps.tracing));
   app.use(headLength, securityHeaders, limitTarget);
   if (corsOrigins.length > 0) app.use(crossOrigin(corsOrigins));
   app.use(refuseUnrouted(app), bodyLimits(body));

@@ -3,6 +3,7 @@ import { Coalescer } from "../db/coalescer.ts";
 import { isUndone, type Sql } from "../db/pool.ts";
 import type { IdempotentRequest, WriteRow } from "../idempotency/write.ts";
 import { type JobCreation, type JobRead, runCreations, runReads } from "./together.ts";
+import type { TraceWrite } from "./traced.ts";
 
 /** Calls under way from which on what is asked waits for each other, and how much goes into one; measured by bench/questions/writes.ts. */
 const UNDER_WAY = 2;
@@ -20,6 +21,7 @@ export interface CrmOptions {
   committed(): void;
   /** Told what became of each write that had an idempotency key. */
   readonly keyed?: ((outcome: WriteRow["outcome"]) => void) | undefined;
+  readonly traced?: TraceWrite | undefined;
 }
 
 /** What the CRM's verbs work with. */

@@ -15,7 +15,7 @@ import {
   readPage,
   textFilter,
 } from "./lists.ts";
-import { runWrite, type WriteOutcome, written } from "./write.ts";
+import { runWrite, traced, type WriteOutcome, written } from "./write.ts";
 
 /** States of a job. */
 export const JOB_STATUSES = ["Open", "Scheduled", "InProgress", "Completed", "Cancelled"] as const;
@@ -94,7 +94,7 @@ export interface Job extends NewJob, EntityFields {}
 export async function createJob(deps: CrmDependencies, context: WriteContext, input: NewJob): Promise<WriteOutcome> {
   const now = deps.ambient.now();
   const { tenantId, idempotency, method, path, requestId, traceparent } = context;
-  const row = deps.jobCreations.add({
+  const creation = {
     tenant: tenantId,
     key: idempotency?.key ?? null,
     fingerprint: idempotency?.fingerprint.toHex() ?? null,
@@ -107,8 +107,8 @@ export async function createJob(deps: CrmDependencies, context: WriteContext, in
     id: deps.ambient.newId(),
     event: deps.ambient.newId(),
     input,
-  });
-  return written(deps, context, await row);
+  };
+  return written(deps, context, await traced(deps, context, () => deps.jobCreations.add(creation)));
 }
 
 /** Creates jobs, all or none, as `createJob` does one: one transaction, one round trip, one idempotency key. */

@@ -23,8 +23,13 @@ export async function runWrite(
   now: Date,
   call: (sql: Sql, write: WriteRequest) => PendingQuery<WriteRow[]>,
 ): Promise<WriteOutcome> {
-  const [row] = await call(deps.sql, writeRequest(deps, context, now));
+  const [row] = await traced(deps, context, () => call(deps.sql, writeRequest(deps, context, now)));
   return written(deps, context, row);
+}
+
+/** Runs the database's part of a write, as a span where there is tracing. */
+export async function traced<T>(deps: CrmDependencies, context: WriteContext, work: () => PromiseLike<T>): Promise<T> {
+  return await (deps.traced === undefined ? work() : deps.traced(context, work));
 }
 
 /**

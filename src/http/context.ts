@@ -2,21 +2,25 @@ import { createMiddleware } from "hono/factory";
 import type { Ambient } from "../ambient.ts";
 import type { Logger } from "../metrics/logger.ts";
 import { continueTrace } from "../metrics/trace.ts";
+import type { Tracing } from "../metrics/tracing/tracing.ts";
 import type { AppEnv } from "./env.ts";
 import type { HttpMetrics } from "./metrics.ts";
+import { requestOutcome } from "./traced.ts";
 
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 
 /**
  * Gives each request its id (the caller's `X-Request-Id` where it is harmless), its trace and its logger, and logs one
- * line and counts it when the response is ready.
+ * line, counts it and ends its span when the response is ready.
  */
-export function requestContext(logger: Logger, ambient: Ambient, metrics?: HttpMetrics) {
+export function requestContext(logger: Logger, ambient: Ambient, metrics?: HttpMetrics, tracing?: Tracing) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const began = performance.now();
     const given = c.req.header("x-request-id");
     const requestId = given !== undefined && REQUEST_ID.test(given) ? given : ambient.newId();
-    const trace = continueTrace(c.req.header("traceparent"));
+    const startMs = Date.now();
+    const span = tracing?.request(c.req.header("traceparent"), startMs);
+    const trace = span?.trace ?? continueTrace(c.req.header("traceparent"));
     c.set("requestId", requestId);
     c.set("trace", trace);
     c.set("log", logger.child({ requestId, traceId: trace.traceId }));
@@ -25,6 +29,7 @@ export function requestContext(logger: Logger, ambient: Ambient, metrics?: HttpM
     c.header("X-Request-Id", requestId);
     const took = performance.now() - began;
     metrics?.answered(c, took / 1_000);
+    span?.end(requestOutcome(c, startMs + took));
     const ms = Math.round(took * 100) / 100;
     c.var.log.info({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, "request");
   });

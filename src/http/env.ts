@@ -43,6 +43,7 @@ declare module "hono" {
   /** Known to middleware of any environment. */
   interface ContextVariableMap {
     bodyLimits?: BodyLimits;
+    identity?: Identity;
     /** Faults of the body's text that its parser does not see, for the validation to tell with its own. */
     unkept?: readonly Fault[];
   }

@@ -1,9 +1,8 @@
 import type { Context } from "hono";
-import { matchedRoutes } from "hono/route";
 import { METHOD_NAME_ALL } from "hono/router";
 import type { RouterRoute } from "hono/types";
 import { Counter, Histogram, type Registry } from "prom-client";
-import { latencyRoute, routeTemplate } from "./route-template.ts";
+import { latencyRoute, routeOf, routeTemplate } from "./route-template.ts";
 
 /** Seconds, around the bars: 5 ms for a read, 25 for a write, and the 250 of the service level. Few, for each is a series a route. */
 const SECONDS = [0.005, 0.025, 0.1, 0.25, 1];
@@ -60,8 +59,7 @@ export class HttpMetrics {
 
   /** Counts a request when its answer is ready. */
   answered(c: Context, seconds: number): void {
-    const route = matchedRoutes(c).findLast(({ method }) => method !== METHOD_NAME_ALL);
-    this.count(route, c.res.status, seconds);
+    this.count(routeOf(c), c.res.status, seconds);
   }
 
   /** Counts a request that did not get as far as the routes. */

@@ -1,6 +1,16 @@
+import type { Context } from "hono";
+import { matchedRoutes } from "hono/route";
+import { METHOD_NAME_ALL } from "hono/router";
+import type { RouterRoute } from "hono/types";
+
 /** A parameter of Hono's with the only text that it takes, such as `:collection{jobs:batch}`. */
 const FIXED_PARAMETER = /:\w+\{([^{}]+)\}/g;
 const ENTITY = /^\/api\/crm\/(?:jobs|accounts|contacts)(?=\/|$)/;
+
+/** The route that takes a request, rather than the middleware before it; undefined when none does. */
+export function routeOf(c: Context): RouterRoute | undefined {
+  return matchedRoutes(c).findLast(({ method }) => method !== METHOD_NAME_ALL);
+}
 
 /** A route's path as its requests are counted: as `/api/crm/jobs/:id`; files, whose names change with their content, as one. */
 export function routeTemplate(path: string): string {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { continueTrace } from "./trace.ts";
+import { continueTrace, parseTraceparent } from "./trace.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";
@@ -31,4 +31,15 @@ test.each([
   const { traceId, traceparent } = continueTrace(header);
   expect(traceId).not.toBe(TRACE);
   expect(traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+});
+
+test("flags that level 1 does not know are not passed on", () => {
+  expect(continueTrace(`00-${TRACE}-${SPAN}-ff`).traceparent).toMatch(/-01$/);
+  expect(continueTrace(`00-${TRACE}-${SPAN}-fe`).traceparent).toMatch(/-00$/);
+});
+
+test("a traceparent is read by its parts", () => {
+  expect(parseTraceparent(`00-${TRACE}-${SPAN}-01`)).toEqual({ traceId: TRACE, spanId: SPAN, isSampled: true });
+  expect(parseTraceparent(`00-${TRACE}-${SPAN}-02`)?.isSampled).toBe(false);
+  for (const none of [null, undefined, "00-test"]) expect(parseTraceparent(none)).toBeUndefined();
 });

@@ -6,6 +6,7 @@ import { RelayLeader, type StepResult } from "./leader.ts";
 import { LeadershipLostError, Lease } from "./lease.ts";
 import { tryLead } from "./lock.ts";
 import { CHANNEL } from "./notify.ts";
+import { ProblemLog } from "./problems.ts";
 import type { Settlement } from "./settle.ts";
 import { SessionOutbox } from "./store.ts";
 
@@ -29,7 +30,7 @@ const INDEXES_ONLY = `select set_config('enable_seqscan', 'off', false), set_con
 export interface RelayOptions {
   /** Opens the session that will hold the leader's lock. */
   openSession(events: SessionEvents): Promise<Session>;
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, "publish">;
   readonly logger: Logger;
   /** Events published and marked together. */
   readonly batch: number;
@@ -167,13 +168,17 @@ export class Relay {
 
   async #lead(session: Session, lease: Lease): Promise<void> {
     const { log, batch, settled, logger } = this.#options;
+    const problems = new ProblemLog(logger);
     const leader = new RelayLeader({
       outbox: new SessionOutbox(session.sql),
       log,
       batch,
       clock: () => performance.now(),
       assertLeading: () => lease.assert(),
-      ...(settled === undefined ? {} : { settled }),
+      settled: (settlement) => {
+        problems.settled(settlement);
+        settled?.(settlement);
+      },
     });
     // Before the first look, so that nothing falls between the two.
     await session.sql.unsafe(`listen ${CHANNEL}`);

@@ -18,6 +18,8 @@ export class Frame {
   readonly type: string | undefined;
   /** Tenant that it belongs to, lower case, when the record says so. */
   readonly tenantId: string | undefined;
+  /** Trace that it was written in. */
+  readonly traceparent: string | undefined;
   /** The whole SSE frame. */
   readonly bytes: Uint8Array;
   /** Where the event's own JSON stands in `json`. */
@@ -44,6 +46,7 @@ export class Frame {
     this.key = key;
     this.occurredAt = Date.parse(headers.ce_time ?? "");
     this.type = headers.ce_type;
+    this.traceparent = headers.traceparent;
     this.tenantId = headers.ce_tenantid?.toLowerCase();
     this.bytes = encodeData(id, json);
     this.#valueAt = head.length - 1 + ',"value":'.length;

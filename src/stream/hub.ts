@@ -12,6 +12,7 @@ import type { Eviction, StreamMetrics } from "./metrics.ts";
 import { Slots } from "./slots.ts";
 import { LIVE, type Start } from "./start.ts";
 import { Tail } from "./tail.ts";
+import type { TraceFanOut } from "./traced.ts";
 import { EVERYTHING, maySee, type Viewer } from "./viewer.ts";
 
 export interface HubOptions {
@@ -35,6 +36,7 @@ export interface HubOptions {
   /** From 0 to 1, as Math.random. */
   readonly random?: () => number;
   readonly metrics?: StreamMetrics | undefined;
+  readonly traced?: TraceFanOut | undefined;
 }
 
 /** What a client asks for. */
@@ -304,8 +306,11 @@ export class Hub {
     if (this.#due.length === 0) return;
     const frames = this.#due;
     this.#due = [];
+    const began = this.now();
     const deliveries = this.#audiences.deliver(frames);
-    this.#options.metrics?.fannedOut(frames, deliveries, this.now());
+    const now = this.now();
+    this.#options.metrics?.fannedOut(frames, deliveries, now);
+    this.#options.traced?.(frames, deliveries, began, now);
     for (const member of this.#ahead) this.#sendUnseen(member, frames);
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined;
