@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { tracingFields } from "./metrics/tracing/config.ts";
+import { tracingFields } from "./config.tracing.ts";
 
 /**
  * The environment, described once: the schema validates it, its descriptions are the text of `--help`, and its

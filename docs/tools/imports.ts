@@ -6,7 +6,15 @@ import { ROOT } from "./blocks.ts";
 export type Imports = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Files directly in src/ that any part may use; they import nothing but packages. */
-export const COMMON = ["ambient.ts", "config.ts", "deadline.ts", "errors.ts", "packed.ts", "uuid.ts"] as const;
+export const COMMON = [
+  "ambient.ts",
+  "config.ts",
+  "config.tracing.ts",
+  "deadline.ts",
+  "errors.ts",
+  "packed.ts",
+  "uuid.ts",
+] as const;
 
 const common: ReadonlySet<string> = new Set(COMMON);
 
