@@ -144,6 +144,11 @@ export class App {
     await probe(sql);
     const applied = await migrate(sql);
     if (applied.migrations.length + applied.functions.length > 0) this.#logger.info(applied, "migrations applied");
+    if (applied.newer.length > 0)
+      this.#logger.warn(
+        { newer: applied.newer },
+        "the database is of a newer version; its SQL functions stay as they are",
+      );
 
     this.#refuseWhenStopped();
     const log = await this.#startLog(sql);

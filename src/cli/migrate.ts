@@ -31,7 +31,8 @@ export const migrateCommand = defineCommand({
       } else {
         const names = [...files.migrations, ...files.functions.map((name) => `functions/${name}`)];
         const verb = dryRun ? "pending" : "applied";
-        out(names.length === 0 ? "up to date\n" : names.map((name) => `${verb} ${name}\n`).join(""));
+        const newer = files.newer.map((name) => `${name} is of a newer version: the SQL functions stay as they are\n`);
+        out(names.length === 0 ? newer.join("") || "up to date\n" : names.map((name) => `${verb} ${name}\n`).join(""));
       }
       return dryRun && files.migrations.length + files.functions.length > 0 ? Exit.no : Exit.ok;
     });

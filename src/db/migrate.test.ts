@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import postgres from "postgres";
 import { adminUrl, type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
-import { MigrationError, migrate } from "./migrate.ts";
+import { MigrationError, migrate, pendingFiles } from "./migrate.ts";
 import { FUNCTIONS, MIGRATIONS, type SqlFile } from "./migrations.ts";
 
 let db: TestDatabase;
@@ -41,7 +41,7 @@ describe("migrations", () => {
   });
 
   test("a second run changes nothing", async () => {
-    expect(await migrate(db.sql)).toEqual({ migrations: [], functions: [] });
+    expect(await migrate(db.sql)).toEqual({ migrations: [], functions: [], newer: [] });
   });
 
   test("several instances that start at once apply each file once", async () => {
@@ -100,6 +100,74 @@ describe("migrations", () => {
         const [row] = await sql`select f() as n`;
         expect(row).toMatchObject({ n });
       }
+    });
+  });
+
+  test("functions change together: whoever comes while they do sees all of one version", async () => {
+    await withEmptyDatabase(async (sql) => {
+      // The inner one is applied first; between the two, one would see the new inner and the old outer one.
+      const pair = (n: number) => [
+        file("inner.sql", `create or replace function inner_f() returns int language sql as 'select ${n}'`),
+        file("outer.sql", `create or replace function outer_f() returns int language sql as 'select ${n}'`),
+      ];
+      const apply = (n: number) => migrate(sql, { files: { migrations: [], functions: pair(n) } });
+      await apply(0);
+      const applied = (async () => {
+        for (let n = 1; n <= 30; n++) await apply(n);
+        return "applied";
+      })();
+      const mixed: unknown[] = [];
+      while ((await Promise.race([applied, Bun.sleep(0)])) !== "applied") {
+        // One statement of a new transaction; its snapshot of the catalogue is that of its beginning.
+        const [row] =
+          await sql`select (select prosrc from pg_proc where proname = 'inner_f') as a, (select prosrc from pg_proc where proname = 'outer_f') as b`;
+        if (row?.a !== row?.b) mixed.push(row);
+      }
+      expect(mixed).toEqual([]);
+    });
+  });
+
+  test("a server of the version before that starts again leaves the functions of its successor alone, and says so", async () => {
+    await withEmptyDatabase(async (sql) => {
+      const f = (n: number) => [
+        file("f.sql", `create or replace function f() returns int language sql as 'select ${n}'`),
+      ];
+      const [one, two] = [file("0001.sql", "create table a (n int)"), file("0002.sql", "create table b (n int)")];
+      await migrate(sql, { files: { migrations: [one], functions: f(1) } });
+      await migrate(sql, { files: { migrations: [one, two], functions: f(2) } });
+      const before = { migrations: [one], functions: f(1) };
+      const nothing = { migrations: [], functions: [], newer: ["0002.sql"] };
+      expect(await pendingFiles(sql, { files: before })).toEqual(nothing);
+      expect(await migrate(sql, { files: before })).toEqual(nothing);
+      expect(await sql`select f() as n`).toMatchObject([{ n: 2 }]);
+    });
+  });
+
+  test("a migration that waits for a table lets those pass who wait behind it, and is applied in the end", async () => {
+    await withEmptyDatabase(async (sql) => {
+      const one = file("0001.sql", "create table a (n int)");
+      await migrate(sql, { files: { migrations: [one], functions: [] } });
+      const released = Promise.withResolvers<void>();
+      const locked = Promise.withResolvers<void>();
+      // As a report does that reads for long.
+      const reader = sql.begin(async (tx) => {
+        await tx`select * from a`;
+        locked.resolve();
+        await released.promise;
+      });
+      await locked.promise;
+      const two = file("0002.sql", "alter table a add column m int");
+      const migrated = migrate(sql, { files: { migrations: [one, two], functions: [] } });
+      const isWaiting = async () =>
+        (await sql`select from pg_locks where mode = 'AccessExclusiveLock' and not granted`).length > 0;
+      while (!(await isWaiting())) await Bun.sleep(5);
+      // It stands behind the migration, which stands behind the reader.
+      const began = performance.now();
+      await sql`insert into a values (1)`;
+      expect(performance.now() - began).toBeLessThan(10_000);
+      released.resolve();
+      await reader;
+      expect((await migrated).migrations).toEqual(["0002.sql"]);
     });
   });
 

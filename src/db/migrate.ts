@@ -11,6 +11,8 @@ export class MigrationError extends Error {
 export interface MigrationReport {
   readonly migrations: string[];
   readonly functions: string[];
+  /** Migrations in the database that this version does not know: a newer one has been here, and its functions stay. */
+  readonly newer: string[];
 }
 
 export interface MigrateOptions {
@@ -23,10 +25,19 @@ export interface MigrateOptions {
 /** Key of the advisory lock under which one instance migrates while the others wait: "AEMI" in ASCII. */
 const LOCK_KEY = 0x41_45_4d_49;
 const LOCK_POLL_MS = 50;
+/**
+ * Milliseconds for which a migration waits for a lock on a table, before it lets those pass who wait behind it: every request
+ * for the table would. Then it is tried again.
+ */
+const TABLE_LOCK_MS = 1_000;
+/** Milliseconds between two tries, and how often a migration is tried. */
+const TABLE_LOCK_PAUSE_MS = 500;
+const TABLE_LOCK_TRIES = 40;
 
 /**
  * Brings the schema up to date: numbered migrations in order, each once and in a transaction of its own, then the SQL
- * functions whose text has changed. Several instances may start at once.
+ * functions whose text has changed, all in one. Several instances may start at once, and servers of the version before may
+ * work on: docs/decisions/migrations.md says what that asks of a migration.
  * @throws {MigrationError} when an applied migration was edited, or a file fails (its transaction is rolled back).
  */
 export async function migrate(sql: Sql, options: MigrateOptions = {}): Promise<MigrationReport> {
@@ -38,8 +49,12 @@ export async function migrate(sql: Sql, options: MigrateOptions = {}): Promise<M
     try {
       await createBookkeeping(session);
       const migrations = await applyMigrations(session, files.migrations);
-      const functions = await applyFunctions(session, files.functions);
-      return { migrations, functions };
+      const applied = await checksums(session);
+      const newer = newerThan(files.migrations, applied);
+      // A server of the version before that is started again must not take the functions back under its successor.
+      const functions =
+        newer.length > 0 ? [] : await applyFunctions(session, changedFunctions(files.functions, applied));
+      return { migrations, functions, newer };
     } finally {
       await session`select pg_advisory_unlock(${LOCK_KEY})`;
     }
@@ -56,9 +71,11 @@ export async function pendingFiles(sql: Sql, options: Pick<MigrateOptions, "file
   const files = options.files ?? { migrations: MIGRATIONS, functions: FUNCTIONS };
   const applied = (await hasBookkeeping(sql)) ? await checksums(sql) : new Map<string, string>();
   for (const file of files.migrations) refuseEdited(file, applied.get(file.name));
+  const newer = newerThan(files.migrations, applied);
   return {
     migrations: files.migrations.filter((file) => !applied.has(file.name)).map(({ name }) => name),
-    functions: changedFunctions(files.functions, applied).map(({ name }) => name),
+    functions: newer.length > 0 ? [] : changedFunctions(files.functions, applied).map(({ name }) => name),
+    newer,
   };
 }
 
@@ -96,14 +113,43 @@ async function applyMigrations(session: postgres.ReservedSql, files: readonly Sq
   const applied = await checksums(session);
   for (const file of files) refuseEdited(file, applied.get(file.name));
   const pending = files.filter((file) => !applied.has(file.name));
-  for (const file of pending) await apply(session, file, file.name);
+  for (const file of pending) await applyBesideOthers(session, file);
   return pending.map((file) => file.name);
 }
 
-async function applyFunctions(session: postgres.ReservedSql, files: readonly SqlFile[]): Promise<string[]> {
-  const changed = changedFunctions(files, await checksums(session));
-  for (const file of changed) await apply(session, file, `functions/${file.name}`);
+/** Applies a migration while servers work on its tables. */
+async function applyBesideOthers(session: postgres.ReservedSql, file: SqlFile): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await inTransaction(session, async () => {
+        await session.unsafe(`set local lock_timeout = ${TABLE_LOCK_MS}`);
+        await apply(session, file, file.name);
+      });
+    } catch (error) {
+      if (!isLockTimeout(error) || tries === TABLE_LOCK_TRIES) throw error;
+      await Bun.sleep(TABLE_LOCK_PAUSE_MS);
+    }
+  }
+}
+
+/** lock_not_available */
+function isLockTimeout(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && "code" in cause && cause.code === "55P03";
+}
+
+/** All in one transaction: a statement that begins sees the functions of one version, not of both. */
+async function applyFunctions(session: postgres.ReservedSql, changed: readonly SqlFile[]): Promise<string[]> {
+  if (changed.length === 0) return [];
+  await inTransaction(session, async () => {
+    for (const file of changed) await apply(session, file, `functions/${file.name}`);
+  });
   return changed.map((file) => file.name);
+}
+
+function newerThan(known: readonly SqlFile[], applied: ReadonlyMap<string, string>): string[] {
+  const names = new Set(known.map(({ name }) => name));
+  return [...applied.keys()].filter((name) => !name.startsWith("functions/") && !names.has(name)).toSorted();
 }
 
 function changedFunctions(files: readonly SqlFile[], applied: ReadonlyMap<string, string>): SqlFile[] {
@@ -117,17 +163,25 @@ function refuseEdited(file: SqlFile, applied: string | undefined): void {
   );
 }
 
-/** Runs one file and records it, in one transaction. */
-async function apply(session: postgres.ReservedSql, file: SqlFile, recordedName: string): Promise<void> {
+async function inTransaction(session: postgres.ReservedSql, work: () => Promise<void>): Promise<void> {
   await session`begin`;
+  try {
+    await work();
+    await session`commit`;
+  } catch (error) {
+    await session`rollback`;
+    throw error;
+  }
+}
+
+/** Runs one file and records it, in the transaction that is open. */
+async function apply(session: postgres.ReservedSql, file: SqlFile, recordedName: string): Promise<void> {
   try {
     await session.unsafe(file.text);
     await session`
       insert into public.schema_files (name, checksum) values (${recordedName}, ${checksum(file)})
       on conflict (name) do update set checksum = excluded.checksum, applied_at = now()`;
-    await session`commit`;
   } catch (error) {
-    await session`rollback`;
     const reason = error instanceof Error ? error.message : String(error);
     throw new MigrationError(`migration ${recordedName} failed and was rolled back: ${reason}`, { cause: error });
   }
