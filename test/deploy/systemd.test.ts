@@ -34,7 +34,9 @@ describe("the unit", () => {
     const child = Bun.spawnSync(["systemd-analyze", "verify", "--man=no", copy]);
     expect({ code: child.exitCode, said: `${child.stdout}${child.stderr}` }).toEqual({ code: 0, said: "" });
     await Bun.write(copy, text.replace("ProtectSystem=strict", "ProtectSystem=perhaps"));
-    expect(`${Bun.spawnSync(["systemd-analyze", "verify", "--man=no", copy]).stderr}`).toContain("protect system value");
+    expect(`${Bun.spawnSync(["systemd-analyze", "verify", "--man=no", copy]).stderr}`).toContain(
+      "protect system value",
+    );
   });
 
   test.skipIf(tool("systemd-analyze") === undefined)("exposes less than 2 of 10, by systemd's own count", () => {
