@@ -27,6 +27,8 @@ import { EventStream } from "./stream.ts";
 
 /** Milliseconds without a key pressed after which a filter is asked for. */
 const TYPING_MS = 350;
+/** Milliseconds for which a term that could be completed is waited for: half of one would match nothing. */
+const UNFINISHED_MS = 1_000;
 /** Milliseconds between two words to a screen reader about new events. */
 const ANNOUNCE_MS = 20_000;
 
@@ -37,6 +39,8 @@ export class OpsApp implements Commands {
   #arrived: EventView[] = [];
   #frame: number | undefined;
   #typing: number | undefined;
+  /** A filter that is waited for. */
+  #draft: string | undefined;
   #unannounced = 0;
   #announcedAt = Date.now();
   readonly #skew = new SkewMeter();
@@ -86,19 +90,22 @@ export class OpsApp implements Commands {
   };
 
   addTerm(term: Term): void {
-    this.dispatch({ kind: "filter", filter: withTerm(this.#state.query.source, term) });
+    this.dispatch({ kind: "filter", filter: withTerm(this.#draft ?? this.#state.query.source, term) });
     this.#changed("push");
   }
 
-  setFilter(filter: string): void {
+  setFilter(filter: string, isUnfinished: boolean): void {
+    clearTimeout(this.#typing);
+    this.#draft = isUnfinished ? filter : undefined;
+    if (isUnfinished) {
+      this.#typing = window.setTimeout(() => this.setFilter(filter, false), UNFINISHED_MS);
+      return;
+    }
     const before = print(this.#state.query.terms);
     this.dispatch({ kind: "filter", filter });
-    clearTimeout(this.#typing);
     const isOther = print(this.#state.query.terms) !== before || !this.#state.isSettled;
-    this.#typing = window.setTimeout(
-      () => (isOther ? this.#changed("replace") : this.#writeAddress("replace")),
-      TYPING_MS,
-    );
+    const settle = () => (isOther ? this.#changed("replace") : this.#writeAddress("replace"));
+    this.#typing = window.setTimeout(settle, TYPING_MS);
   }
 
   jump(since: number | undefined): void {
@@ -150,6 +157,7 @@ export class OpsApp implements Commands {
   /** The filter or the time is another one. */
   #changed(how: "push" | "replace"): void {
     clearTimeout(this.#typing);
+    this.#draft = undefined;
     this.#writeAddress(how);
     const { since, query, matches } = this.#state;
     this.#feed.filter = { query, isWanted: ({ frame }) => matches(frame) };

@@ -6,8 +6,11 @@ export interface Commands {
   dispatch(action: OpsAction): void;
   /** Adds a term to the filter. */
   addTerm(term: Term): void;
-  /** Puts another filter in place, as the one typed is: asked for after a pause. */
-  setFilter(filter: string): void;
+  /**
+   * Puts another filter in place, as the one typed is: asked for after a pause.
+   * @param isUnfinished its last term may become one of those suggested: it is waited for, for a moment
+   */
+  setFilter(filter: string, isUnfinished: boolean): void;
   /** Shows what was published from then on; undefined: the newest, live. @param since milliseconds since 1970 */
   jump(since: number | undefined): void;
   /** The next page full of the past. */

@@ -1,5 +1,5 @@
 import { html } from "htm/preact";
-import { useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Query, type Suggestion, type Suggestions, suggest } from "../../src/filter/index.ts";
 import { MAX_FILTER, PAGE_PATH } from "./address.ts";
 import type { EventView } from "./frame.ts";
@@ -9,7 +9,8 @@ interface FilterBoxProps {
   readonly query: Query;
   /** Where suggested values come from. */
   readonly rows: readonly EventView[];
-  onFilter(filter: string): void;
+  /** @param isUnfinished the term at the cursor may become one of those suggested */
+  onFilter(filter: string, isUnfinished: boolean): void;
 }
 
 const EXAMPLE = 'Filter: type:Job* status:Open "text" -word';
@@ -24,12 +25,30 @@ export function FilterBox({ query, rows, onFilter }: FilterBoxProps) {
   const [{ from, to, items }, setSuggestions] = useState(NONE);
   const [active, setActive] = useState(-1);
   const isOpen = items.length > 0;
-
-  const look = () => {
+  const first = useRef(query.source);
+  // The field is the reader's own: it is written to only when the filter was changed elsewhere, such as by a click on a value. At once:
+  // after the next frame a letter more may have been typed, which would be lost.
+  useLayoutEffect(() => {
     const field = input.current;
-    if (field === null) return;
-    setSuggestions(suggest(field.value, field.selectionStart ?? field.value.length, seenValues(rows)));
+    if (field !== null && field.value !== query.source) field.value = query.source;
+  }, [query.source]);
+
+  const look = (): Suggestions => {
+    const field = input.current;
+    if (field === null) return NONE;
+    const found = suggest(field.value, field.selectionStart ?? field.value.length, seenValues(rows));
+    setSuggestions(found);
     setActive(-1);
+    return found;
+  };
+  const typed = () => {
+    const { items, from, to } = look();
+    onFilter(input.current?.value ?? "", items.length > 0 && from < to);
+  };
+  /** What was waited for is as good as it gets. */
+  const finish = () => {
+    close();
+    onFilter(input.current?.value ?? "", false);
   };
   const close = () => {
     setSuggestions(NONE);
@@ -41,7 +60,7 @@ export function FilterBox({ query, rows, onFilter }: FilterBoxProps) {
     const rest = field.value.slice(to);
     field.value = field.value.slice(0, from) + text + (text.endsWith(" ") ? rest.trimStart() : rest);
     field.setSelectionRange(from + text.length, from + text.length);
-    onFilter(field.value);
+    onFilter(field.value, text.endsWith(":"));
     field.focus();
     look();
   };
@@ -58,10 +77,10 @@ export function FilterBox({ query, rows, onFilter }: FilterBoxProps) {
       event.preventDefault();
       return close();
     }
-    if (event.key === "Tab" && chosen === undefined) return close();
+    if (event.key === "Tab" && chosen === undefined) return;
     if ((event.key !== "Enter" && event.key !== "Tab") || event.shiftKey) return;
     event.preventDefault();
-    if (chosen === undefined) close();
+    if (chosen === undefined) finish();
     else take(chosen);
   };
 
@@ -69,15 +88,11 @@ export function FilterBox({ query, rows, onFilter }: FilterBoxProps) {
     <form class="filter-box" action=${PAGE_PATH} role="search">
       <input id="filter" ref=${input} class="filter mono" type="search" name="filter" maxlength=${MAX_FILTER} autocomplete="off"
         autocapitalize="off" spellcheck="false" enterkeyhint="search" aria-label="Filter events"
-        placeholder=${EXAMPLE} value=${query.source}
+        placeholder=${EXAMPLE} defaultValue=${first.current}
         role="combobox" aria-expanded=${isOpen ? "true" : "false"} aria-controls="suggestions" aria-autocomplete="list"
         aria-activedescendant=${active < 0 ? undefined : `suggestion-${active}`}
         aria-invalid=${query.faults.length > 0 ? "true" : undefined} aria-describedby=${query.faults.length > 0 ? "faults" : undefined}
-        onInput=${() => {
-          onFilter(input.current?.value ?? "");
-          look();
-        }}
-        onFocus=${look} onClick=${look} onBlur=${close} onKeyDown=${onKeyDown} />
+        onInput=${typed} onFocus=${look} onClick=${look} onBlur=${finish} onKeyDown=${onKeyDown} />
       <kbd class="filter-key script-only" aria-hidden="true">/</kbd>
       <button class="button no-script-only" type="submit">Filter</button>
       <ul id="suggestions" class="suggestions" role="listbox" aria-label="Suggestions" hidden=${!isOpen}>

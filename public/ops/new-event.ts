@@ -65,9 +65,9 @@ export function NewEvent({ tenantId, commands, onClose }: NewEventProps) {
         </label>
         ${fields.map(
           ([name, label, example], n) =>
-            html`<label key=${`${kind}-${name}`}>${label}<input class="field" name=${name} required defaultValue=${example} value=${example} autofocus=${n === 0} /></label>`,
+            html`<label key=${`${kind}-${name}`}>${label}<input class="field" name=${name} required defaultValue=${example} autofocus=${n === 0} /></label>`,
         )}
-        <label>Tenant<input class="field mono" name="tenant" required value=${tenantId} spellcheck="false" /></label>
+        <label>Tenant<input class="field mono" name="tenant" required defaultValue=${tenantId} spellcheck="false" /></label>
         ${problem !== "" && html`<p class="problem" role="alert">${problem}</p>`}
         <div class="dialog-tools">
           <button class="button" type="button" onClick=${onClose}>Cancel</button>

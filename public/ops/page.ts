@@ -36,10 +36,10 @@ export function Page({ state, commands }: PageProps) {
         <button class="icon-button script-only" type="button" aria-label="Help" title="Help (?)"
           onClick=${() => commands.dispatch({ kind: "dialog", dialog: { kind: "help" } })}>?</button>
       <//>
-      <${Overview} state=${state} rows=${rows} commands=${commands} />
-      ${runsServer && html`<${DeadLetters} outbox=${outbox} commands=${commands} />`}
-      <${Toolbar} state=${state} shown=${rows.length} commands=${commands} />
       <main>
+        <${Overview} state=${state} rows=${rows} commands=${commands} />
+        ${runsServer && html`<${DeadLetters} outbox=${outbox} commands=${commands} />`}
+        <${Toolbar} state=${state} shown=${rows.length} commands=${commands} />
         <${EventList} rows=${rows} state=${state} commands=${commands} />
         ${rows.length === 0 && html`<${NoRows} state=${state} />`}
       </main>

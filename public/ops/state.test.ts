@@ -165,6 +165,16 @@ describe("the filter", () => {
     expect(offsets(rows.shown)).not.toContain(4);
   });
 
+  test("leaves the rows from which values are suggested as they were before it", () => {
+    const typed = after(start(frame(0), frame(1)), filter("type:J"), {
+      kind: "anew",
+      events: [],
+      at: AT,
+      isWhole: true,
+    });
+    expect([typed.rows.shown.length, offsets(typed.sample)]).toEqual([0, [1, 0]]);
+  });
+
   test("that asks for the same in other words is the same", () => {
     const once = after(state, filter("status:Open"));
     const twice = after(once, filter('status:"Open"  '));

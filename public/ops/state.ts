@@ -53,6 +53,8 @@ export interface OpsState {
   readonly scrolled: boolean;
   readonly query: Query;
   readonly matches: Matches;
+  /** The last rows that no filter had picked: where suggestions come from while one is typed. */
+  readonly sample: readonly EventView[];
   /** False from a change of the filter until the rows were asked for anew: then some of them may not match it. */
   readonly isSettled: boolean;
   /** The log is being searched for more events that match. */
@@ -98,12 +100,14 @@ export type OpsAction =
 export function initialState(data: OpsData): OpsState {
   const query = parse(data.filter);
   const events = data.events.map(viewFrame).filter(isView);
+  const rows = replaceEvents(EMPTY, events, undefined);
   return {
     topic: data.topic,
     origin: data.origin,
     zone: "utc",
     connection: { kind: "connecting" },
-    rows: replaceEvents(EMPTY, events, undefined),
+    rows,
+    sample: rows.shown,
     paused: false,
     scrolled: false,
     query,
@@ -126,6 +130,12 @@ export function initialState(data: OpsData): OpsState {
 
 /** The page after something happened; the same object when nothing changed. */
 export function reduce(state: OpsState, action: OpsAction): OpsState {
+  const next = change(state, action);
+  const isSample = next.rows !== state.rows && next.isSettled && next.query.terms.length === 0;
+  return isSample ? { ...next, sample: next.rows.shown } : next;
+}
+
+function change(state: OpsState, action: OpsAction): OpsState {
   switch (action.kind) {
     case "browser":
       return { ...state, origin: action.origin, shortcuts: action.shortcuts, zone: "local" };

@@ -17,7 +17,7 @@ export function Toolbar({ state, shown, commands }: ToolbarProps) {
   return html`
     <div class="top" data-busy=${state.isSearching ? "true" : undefined}>
       <div class="toolbar">
-        <${FilterBox} query=${query} rows=${rows.shown} onFilter=${commands.setFilter.bind(commands)} />
+        <${FilterBox} query=${query} rows=${state.sample} onFilter=${commands.setFilter.bind(commands)} />
         <${Tools} state=${state} commands=${commands} />
       </div>
       <${Faults} query=${query} />

@@ -53,6 +53,7 @@ describe("a filter is read", () => {
 
   test.each([
     ["type:", "type:", "type: what?"],
+    ["typ:", "typ:", expect.stringContaining("typ: is no key; did you mean type:")],
     ["a - b", "-", "what not?"],
     ['a "b c', '"b c', 'a quotation mark is not closed: "'],
     ['x "" y', '""', "no text between the quotation marks"],

@@ -53,11 +53,10 @@ class Reader {
     const begins = this.#at;
     const pieces = this.#value();
     if (pieces === undefined) return 'a quotation mark is not closed: "';
+    const key = name === undefined ? undefined : readKey(name);
+    if (name !== undefined && key === undefined) return unknownKey(name, this.source.slice(from, this.#at));
     if (this.#at === begins) return name === undefined ? "what not?" : `${name}: what?`;
-    if (name !== undefined) {
-      const key = readKey(name);
-      return key === undefined ? unknownKey(name, this.source.slice(from, this.#at)) : { negated, key, pieces };
-    }
+    if (key !== undefined) return { negated, key, pieces };
     const isEmpty = pieces.length === 1 && pieces[0] === "";
     return isEmpty ? "no text between the quotation marks" : { negated, key: undefined, pieces };
   }
