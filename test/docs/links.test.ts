@@ -102,6 +102,15 @@ test("every page of docs/ can be reached from the README by links", () => {
   expect(docs.filter((page) => !reached.has(page))).toEqual([]);
 });
 
+test("every page of docs/decisions is in their table, with a sentence", () => {
+  const table = pages.get("docs/decisions/README.md") ?? "";
+  for (const page of pages.keys()) {
+    const [, name = ""] = /^docs\/decisions\/([\w-]+)\.md$/.exec(page) ?? [];
+    if (name !== "" && name !== "README")
+      expect(table).toMatch(new RegExp(`^\\| \\[${name}\\]\\(${name}\\.md\\) +\\| \\S`, "m"));
+  }
+});
+
 describe("the check itself", () => {
   test("names headings as GitHub does", () => {
     const page = "# One & two\n## `code` here\n## Same\n## Same\n```sh\n# no heading\n```\n";
