@@ -66,7 +66,7 @@ beforeAll(async () => {
   const addresses = { "server-1:9010": first, "server-2:9010": second };
   alertmanager = await Alertmanager.start(folder, {
     by: FASTER,
-    replace: { ...addresses, "/secrets/autoheal-token": token },
+    replace: { ...addresses, "/secrets/alertmanager-token": token },
   });
   prometheus = await Prometheus.start(folder, {
     by: FASTER,

@@ -126,6 +126,16 @@ describe.skipIf(composeCommand() === undefined)("compose.yaml", () => {
     expect(writers.map(([name]) => name)).toEqual(["postgres"]);
   });
 
+  test("the secret that Alertmanager reads is the one that is made for its user", async () => {
+    const settings = await Bun.file(`${ROOT}/grafana/alertmanager/alertmanager.yml`).text();
+    const named = [...settings.matchAll(/_file: \/secrets\/(\S+)/g)].map(([, name]) => name);
+    const script = await Bun.file(`${ROOT}/deploy/secrets.sh`).text();
+    // prom/alertmanager runs as nobody.
+    const readable = [...script.matchAll(/keep (\S+) 65534/g)].map(([, name]) => name);
+    expect(named.length).toBeGreaterThan(0);
+    for (const name of named) expect(readable).toContain(name);
+  });
+
   test("what need not be written is read-only, without capabilities and without new privileges", () => {
     for (const [name, each] of services) {
       expect(each.security_opt, name).toContain("no-new-privileges:true");

@@ -21,8 +21,21 @@ export class Nginx {
    * @param http directives beside the server, such as an upstream that `target` names
    */
   async start(target: string, directives = "", http = ""): Promise<this> {
+    const port = freePort();
+    return await this.serve(
+      port,
+      `access_log off; ${http}
+        server { listen 127.0.0.1:${port}; location / { proxy_pass ${target}; ${directives} } }`,
+    );
+  }
+
+  /**
+   * Starts it with an http block of its own.
+   * @param port on which that listens
+   */
+  async serve(port: number, http: string): Promise<this> {
     this.#folder = await mkdtemp(join(tmpdir(), "aetherlink-nginx-"));
-    this.port = freePort();
+    this.port = port;
     const folder = this.#folder;
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
       .map((name) => `${name}_temp_path ${folder}/${name};`)
@@ -32,10 +45,7 @@ export class Nginx {
       `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
       ${process.getuid?.() === 0 ? "user root;" : ""}
       events { worker_connections 4096; }
-      http {
-        access_log off; ${temporary} ${http}
-        server { listen 127.0.0.1:${this.port}; location / { proxy_pass ${target}; ${directives} } }
-      }`,
+      http { ${temporary} ${http} }`,
     );
     const command = [nginxPath() ?? "nginx", "-p", folder, "-e", `${folder}/error.log`, "-c", `${folder}/nginx.conf`];
     this.#process = Bun.spawn(command, { stdio: ["ignore", "ignore", "ignore"] });
