@@ -69,6 +69,7 @@ export interface CommandSpec<O extends Options> {
 export interface Command {
   readonly name: string;
   readonly summary: string;
+  readonly examples: readonly (readonly [commandLine: string, what: string])[];
   /** The text of `--help`. */
   help(): string;
   /** @throws {UsageError} when the arguments cannot be followed */
@@ -86,6 +87,7 @@ export function defineCommand<const O extends Options>(spec: CommandSpec<O>): Co
   return {
     name: spec.name,
     summary: spec.summary,
+    examples: spec.examples,
     help,
     async run(args, context) {
       const { values, positionals } = parse(spec.name, args, options);

@@ -65,8 +65,18 @@ export class RunningCommand {
   }
 }
 
+export interface ShellOptions {
+  readonly cwd?: string;
+  /** The line goes on by itself: Ctrl-C once its output satisfies this. */
+  readonly until?: RegExp;
+}
+
 /** Runs a line of a shell in which `aetherlink` is our command line; what it printed, both streams apart. */
-export async function runShell(line: string, env: Readonly<Record<string, string>> = {}, cwd?: string) {
+export async function runShell(
+  line: string,
+  env: Readonly<Record<string, string>> = {},
+  { cwd, until }: ShellOptions = {},
+) {
   const script = `aetherlink() { '${process.execPath}' '${ENTRY}' "$@"; }\n${line}`;
   const child = Bun.spawn(["bash", "-c", script], {
     env: environment(env),
@@ -74,9 +84,20 @@ export async function runShell(line: string, env: Readonly<Record<string, string
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
+    // A group of its own, which a terminal's Ctrl-C would reach as a whole.
+    detached: true,
   });
-  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  return { code: await child.exited, out, err };
+  const err = new Response(child.stderr).text();
+  const decoder = new TextDecoder();
+  let out = "";
+  let isTold = until === undefined;
+  for await (const chunk of child.stdout) {
+    out += decoder.decode(chunk, { stream: true });
+    if (isTold || until?.test(out) !== true) continue;
+    isTold = true;
+    process.kill(-child.pid, "SIGINT");
+  }
+  return { code: await child.exited, out, err: await err };
 }
 
 function environment(env: Readonly<Record<string, string>>): Record<string, string | undefined> {
