@@ -98,7 +98,11 @@ const refusals: Record<
   },
   413: { description: "The body is too large.", code: "body-too-large" },
   414: { description: "Path and query are too long.", code: "path-too-long" },
-  415: { description: "The body is not declared as JSON in UTF-8.", code: "unsupported-media-type" },
+  415: {
+    description: "The body is not declared as JSON in UTF-8, or is compressed.",
+    code: "unsupported-media-type",
+    headers: ["Accept", "Accept-Patch", "Accept-Encoding"],
+  },
   422: {
     description: "A field is not valid or refers to nothing, or the Idempotency-Key was used for another request.",
     code: "invalid-field",
@@ -111,7 +115,7 @@ const refusals: Record<
     headers: ["ETag"],
   },
   429: {
-    description: "The tenant makes more requests than it may.",
+    description: "The tenant makes more requests, or sends more bytes, than it may.",
     code: "too-many-requests",
     headers: ["Retry-After", "RateLimit", "RateLimit-Policy"],
   },
@@ -149,6 +153,9 @@ export const components = {
   schemas: { Problem: problem, Json: anyJson },
   responses: Object.fromEntries(Object.keys(refusals).map((status) => [status, refusal(status)])),
   headers: {
+    Accept: text("Media types that are taken.", "application/merge-patch+json, application/json"),
+    "Accept-Patch": text("The same, where it is a PATCH.", "application/merge-patch+json, application/json"),
+    "Accept-Encoding": text("How the body may be encoded: not at all.", "identity"),
     ETag: text("The entity's version.", '"v3"'),
     Location: text("Where the entity is.", "/api/crm/jobs/01a209a5-aa75-7408-ac67-84a08891925a"),
     Link: text(
@@ -160,8 +167,14 @@ export const components = {
       schema: { const: "true" },
     },
     "Retry-After": { description: "Seconds after which to try again.", schema: { type: "integer" }, example: 1 },
-    RateLimit: text("What the tenant has left, where it is limited.", '"tenant";r=49;t=1'),
-    "RateLimit-Policy": text("What it is held to.", '"tenant";q=100;w=2'),
+    RateLimit: text(
+      "What the tenant has left, where it is limited: requests, bytes of bodies, or both.",
+      '"tenant";r=49;t=1, "tenant-bytes";r=2096128;t=1',
+    ),
+    "RateLimit-Policy": text(
+      "What it is held to.",
+      '"tenant";q=100;w=2, "tenant-bytes";q=2097152;w=2;qu="content-bytes"',
+    ),
     "WWW-Authenticate": text("What is wrong with the token, by RFC 6750.", 'Bearer error="invalid_token"'),
     "X-Request-Id": text("The caller's, where it was harmless, else ours.", "01a209a5-ab17-7609-9c21-2e17ce911a2d"),
   },

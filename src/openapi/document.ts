@@ -1,5 +1,5 @@
 import { autohealPaths } from "./autoheal.ts";
-import { components, SIGNED_IN } from "./components.ts";
+import { components, ref, SIGNED_IN } from "./components.ts";
 import { crmPaths, crmSchemas } from "./crm.ts";
 import type { Json } from "./schema.ts";
 import { loginPaths, serverPaths } from "./server.ts";
@@ -35,9 +35,11 @@ export function openApiDocument(version: string, identity: DescribedIdentity): O
       { name: "Server", description: "Health, metrics, this document." },
       ...(identity.login ? [{ name: "Login", description: "For browsers." }] : []),
     ],
-    paths: withIdentity(
-      { ...crmPaths(), ...serverPaths(), ...autohealPaths(), ...(identity.login ? loginPaths() : {}) },
-      identity,
+    paths: withRequestId(
+      withIdentity(
+        { ...crmPaths(), ...serverPaths(), ...autohealPaths(), ...(identity.login ? loginPaths() : {}) },
+        identity,
+      ),
     ),
     components: {
       ...shared,
@@ -66,6 +68,23 @@ function withIdentity(paths: Record<string, Json>, { tokens, login }: DescribedI
   const each = (item: Json) =>
     Object.entries(item).map(([method, operation]) => [method, described(operation as Json)]);
   return Object.fromEntries(Object.entries(paths).map(([path, item]) => [path, Object.fromEntries(each(item))]));
+}
+
+/** Every answer has the request's id; those that are shared say so themselves. */
+function withRequestId(paths: Record<string, Json>): Record<string, Json> {
+  const noted = (response: Json) =>
+    "$ref" in response
+      ? response
+      : { ...response, headers: { "X-Request-Id": ref("headers", "X-Request-Id"), ...(response.headers as Json) } };
+  const operationWith = (operation: Json): Json => ({
+    ...operation,
+    responses: mapValues(operation.responses as Record<string, Json>, noted),
+  });
+  return mapValues(paths, (item) => mapValues(item as Record<string, Json>, operationWith));
+}
+
+function mapValues<T>(values: Record<string, T>, change: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 }
 
 /** The parts of the document that we look into ourselves. */
