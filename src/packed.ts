@@ -15,8 +15,9 @@ export interface PackedServer {
 
 /** What a compiled binary carries beside its code, as the build puts it in; run from sources there is nothing. */
 export interface Packed {
-  /** The ops page's browser script, bundled. */
+  /** Each page's browser script, bundled. */
   readonly script?: string;
+  readonly autohealScript?: string;
   /** Path inside the binary of librdkafka. */
   readonly librdkafka?: string;
   /** The programs of PostgreSQL: path inside the binary of what `packServerFiles` made, and their version. */

@@ -7,7 +7,7 @@ import { sendCookies } from "./auth/cookies.ts";
 import { crmRole, opsRole, pickTenant, viewerOf, viewerRole } from "./auth/identity.ts";
 import type { Auth } from "./auth/open.ts";
 import { loginRoutes } from "./auth/routes.ts";
-import { type AutohealRouteDependencies, alertRoutes, autohealRoutes } from "./autoheal/index.ts";
+import { type AutohealRouteDependencies, alertRoutes, autohealOverview, autohealRoutes } from "./autoheal/index.ts";
 import { crmRoutes } from "./crm/api.ts";
 import type { CrmDependencies } from "./crm/context.ts";
 import type { Sql } from "./db/pool.ts";
@@ -24,7 +24,7 @@ import type { Logger } from "./metrics/logger.ts";
 import { metricsRoutes } from "./metrics/routes.ts";
 import type { Tracing } from "./metrics/tracing/tracing.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
-import { type Assets, opsRoutes } from "./ops/index.ts";
+import { type Assets, autohealPageRoutes, opsRoutes } from "./ops/index.ts";
 import { type OutboxStatus, outboxRoutes } from "./outbox/index.ts";
 import { type Hub, streamRoutes } from "./stream/index.ts";
 
@@ -95,6 +95,8 @@ export function createRoutes(deps: RouteDependencies): Hono<AppEnv> {
     "/",
     streamRoutes<CallerEnv>(deps.hub, (c) => viewerOf(c.var.caller)),
   );
+  app.use("/ops/autoheal", inTime, sendToLogin(deps.auth), signedIn, opsRole);
+  app.route("/", autohealPageRoutes({ assets: deps.assets, overview: () => autohealOverview(deps.autoheal) }));
   app.use("/ops/crm-events", sendToLogin(deps.auth), signedIn, viewerRole);
   app.route(
     "/",

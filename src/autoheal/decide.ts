@@ -138,7 +138,8 @@ function decideByLimits(
 ): Decision {
   const open = openUntil[name];
   if (open !== undefined && open > now) {
-    return say("breaker", `it failed ${action.breaker.failures} times in a row; tried again in ${seconds(open - now)}`);
+    const times = action.breaker.failures === 1 ? "it failed" : `it failed ${action.breaker.failures} times in a row`;
+    return say("breaker", `${times}; tried again in ${seconds(open - now)}`);
   }
   if (running.has(keyOf(name, target))) return say("cooldown", "it is being done right now");
   const own = runs.filter((run) => run.action === name);

@@ -1,6 +1,7 @@
 import type { Sql } from "../db/pool.ts";
 import { within } from "../deadline.ts";
 import { asRelay } from "../outbox/index.ts";
+import { type AuditEntry, selectAudit } from "./audit.ts";
 import type { Autoheal } from "./autoheal.ts";
 import { type Ack, decideByRule, type Situation, type Trigger, type Verdict } from "./decide.ts";
 import { type ErrorBudget, type Leader, readBudget, readLeader } from "./heartbeat.ts";
@@ -81,10 +82,23 @@ export async function readStatus(
   };
 }
 
-/** The status for a page that is shown in any case: null when the database does not answer at once. */
-export async function overview<T>(ms: number, status: Promise<T>): Promise<T | null> {
-  const read = await within(ms, status).catch(() => "failed" as const);
-  return read === "late" || read === "failed" ? null : (read as T);
+/** Milliseconds that a page waits for the database, and entries of the audit that it shows. */
+const PAGE_MS = 2_000;
+const PAGE_ENTRIES = 150;
+
+/** For a page that is shown in any case: without a status when the database does not answer at once. Never rejects. */
+export async function autohealOverview({
+  sql,
+  autoheal,
+}: {
+  readonly sql: Sql;
+  readonly autoheal: Pick<Autoheal, "rules" | "state" | "replica">;
+}): Promise<{ readonly status: AutohealStatus | null; readonly entries: readonly AuditEntry[] }> {
+  const both = Promise.all([readStatus(sql, autoheal), selectAudit(sql, { limit: PAGE_ENTRIES })]);
+  const read = await within(PAGE_MS, both).catch(() => "failed" as const);
+  if (read === "late" || read === "failed") return { status: null, entries: [] };
+  const [status, newest] = read;
+  return { status, entries: newest.toReversed() };
 }
 
 /** What each rule would do if its trigger came now: the same decision that the leader would make. Nothing is done or written. */

@@ -46,14 +46,16 @@ export async function buildBinary({ outfile, postgres }: BuildOptions): Promise<
 /** The binary's main module: what `src/main.ts` is for the sources, with all that it brings along as imports. */
 async function wayIn(work: string, postgres: boolean): Promise<string> {
   await Bun.write(join(work, "page.txt"), await bundleScript());
+  await Bun.write(join(work, "autoheal.txt"), await bundleScript("autoheal"));
   await Bun.write(join(work, "grafana.json"), JSON.stringify(await readFolder(join(ROOT, "grafana"))));
   const imports = [
     importOf(join(ROOT, "src", "cli", "run.ts"), work, "{ run }"),
     importOf(join(work, "page.txt"), work, "script", "text"),
+    importOf(join(work, "autoheal.txt"), work, "autohealScript", "text"),
     importOf(join(work, "grafana.json"), work, "grafana", "json"),
     importOf(await buildLibrary(), work, "librdkafka", "file"),
   ];
-  const packed = ["script", "grafana", "librdkafka", `commit: ${JSON.stringify(await commit())}`];
+  const packed = ["script", "autohealScript", "grafana", "librdkafka", `commit: ${JSON.stringify(await commit())}`];
   if (postgres) {
     const files = findServerFiles();
     if (files === undefined)

@@ -1,4 +1,9 @@
 import { join } from "node:path";
+// As text that never runs: see below.
+import "../../public/autoheal/app.ts" with { type: "text" };
+import autohealStyle from "../../public/autoheal/autoheal.css" with { type: "text" };
+import "../../public/autoheal/main.ts" with { type: "text" };
+import "../../public/autoheal/stream.ts" with { type: "text" };
 import icon from "../../public/favicon.svg" with { type: "text" };
 // Only the bundler reads these three; named here, as text that never runs, they are watched by `bun --watch` as well.
 import "../../public/ops/app.ts" with { type: "text" };
@@ -20,14 +25,20 @@ export interface Assets {
   readonly script: Asset;
   readonly style: Asset;
   readonly icon: Asset;
+  /** Of the page of autoheal, which has the style of all pages too. */
+  readonly autohealScript: Asset;
+  readonly autohealStyle: Asset;
 }
 
 /** Assets that a build step has made beforehand: a compiled binary carries no sources to bundle. */
 export interface PrebuiltAssets {
-  /** Text of the browser script, as `bundleScript` returns it. */
+  /** Text of each page's browser script, as `bundleScript` returns it. */
   readonly script?: string;
+  readonly autohealScript?: string;
 }
 
+const SCRIPT = "text/javascript; charset=utf-8";
+const STYLE = "text/css; charset=utf-8";
 /** Hexadecimal digits of the content's SHA-256 in a path. */
 const HASH_DIGITS = 12;
 
@@ -36,21 +47,26 @@ const HASH_DIGITS = 12;
  * @throws {AggregateError} when the browser script does not compile
  */
 export async function loadAssets(prebuilt: PrebuiltAssets = {}): Promise<Assets> {
-  const script = prebuilt.script ?? (await bundleScript());
+  const [script, autohealScript] = await Promise.all([
+    prebuilt.script ?? bundleScript(),
+    prebuilt.autohealScript ?? bundleScript("autoheal"),
+  ]);
   return {
-    script: asset("ops", "js", "text/javascript; charset=utf-8", script),
-    style: asset("ops", "css", "text/css; charset=utf-8", style),
+    script: asset("ops", "js", SCRIPT, script),
+    style: asset("ops", "css", STYLE, style),
     icon: asset("favicon", "svg", "image/svg+xml", icon),
+    autohealScript: asset("autoheal", "js", SCRIPT, autohealScript),
+    autohealStyle: asset("autoheal", "css", STYLE, autohealStyle),
   };
 }
 
 /**
- * The browser script, minified, as one ES module. The same sources give the same bytes.
+ * A page's browser script, minified, as one ES module. The same sources give the same bytes.
  * @throws {AggregateError} when it does not compile
  */
-export async function bundleScript(): Promise<string> {
+export async function bundleScript(page: "ops" | "autoheal" = "ops"): Promise<string> {
   const { outputs } = await Bun.build({
-    entrypoints: [join(import.meta.dir, "../../public/ops/main.ts")],
+    entrypoints: [join(import.meta.dir, "../../public", page, "main.ts")],
     target: "browser",
     minify: true,
   });

@@ -9,7 +9,10 @@ export interface DocumentInput {
   readonly theme: Theme;
   /** A sentence for who has scripts off. */
   readonly withoutScripts: string;
-  readonly assets: Pick<Assets, "style" | "icon">;
+  readonly assets: Pick<Assets, "style" | "icon"> & {
+    /** What the page has beside the style of all pages. */
+    readonly more?: Asset;
+  };
   readonly script: Asset;
   /** HTML of what the script takes over. */
   readonly body: string;
@@ -32,7 +35,7 @@ export function renderDocument(input: DocumentInput): string {
 <title>${title} · AetherLink</title>
 <link rel="icon" href="${assets.icon.path}" type="image/svg+xml">
 <link rel="stylesheet" href="${assets.style.path}">
-<script type="module" src="${script.path}"></script>
+${assets.more === undefined ? "" : `<link rel="stylesheet" href="${assets.more.path}">\n`}<script type="module" src="${script.path}"></script>
 </head>
 <body>
 <p class="no-script">${withoutScripts}</p>
