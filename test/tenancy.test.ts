@@ -139,6 +139,7 @@ const attempts: Record<string, string | (() => Attempt[])> = {
   "GET /autoheal/audit": "for operators",
   "GET /autoheal/events": "for operators",
   "POST /autoheal/ack": "for operators",
+  "GET /ops/autoheal": "for operators",
   "POST /autoheal/alert": "for Alertmanager, by a token of its own",
 };
 

@@ -162,6 +162,19 @@ export function autohealPaths(): Record<string, Json> {
       },
     },
     "/autoheal/ack": { post: ackOperation() },
+    "/ops/autoheal": {
+      get: {
+        tags,
+        operationId: "getAutohealPage",
+        summary: "The page of autoheal",
+        security: SIGNED_IN,
+        parameters: [],
+        responses: {
+          200: { description: "HTML.", content: { "text/html": { schema: text } } },
+          ...problems(401, 403),
+        },
+      },
+    },
   };
 }
 
