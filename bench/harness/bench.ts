@@ -23,6 +23,7 @@ export class Bench {
   readonly #usage = new Map<string, { during: string; process: string; cores: number[]; peakMb: number }>();
   readonly #parts: Part[] = [];
   readonly #topics: string[] = [];
+  #isWarmingUp = false;
 
   /** @param isQuick one round of short windows: whether it works, not how fast it is */
   constructor(readonly isQuick: boolean) {}
@@ -89,7 +90,9 @@ export class Bench {
   ): Promise<Rounds<K>> {
     const { rounds = this.rounds, warmUp = !this.isQuick } = options;
     const all = Object.entries(measures) as [K, () => Promise<Record<string, number>>][];
+    this.#isWarmingUp = true;
     if (warmUp) for (const [, measure] of all) await measure();
+    this.#isWarmingUp = false;
     const taken = new Rounds<K>();
     for (let round = 0; round < rounds; round++) {
       for (const [name, measure] of round % 2 === 0 ? all : all.toReversed()) {
@@ -127,6 +130,7 @@ export class Bench {
 
   /** Notes what a process used that told it itself. */
   used(during: string, process: string, cores: number, peakMb: number): void {
+    if (this.#isWarmingUp) return;
     const key = `${during}\n${process}`;
     const known = this.#usage.get(key);
     if (known === undefined) this.#usage.set(key, { during, process, cores: [cores], peakMb });

@@ -40,3 +40,18 @@ export function answer<Question, Answer>(reply: (question: Question) => Promise<
 export function now(): number {
   return performance.timeOrigin + performance.now();
 }
+
+/** Runs a program of the benchmark to its end; what it printed last is JSON. @throws when it fails */
+export async function runOnce<Answer>(
+  file: string,
+  args: string[] = [],
+  env: Record<string, string> = {},
+): Promise<Answer> {
+  const child = Bun.spawn([process.execPath, file, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const text = await new Response(child.stdout).text();
+  if ((await child.exited) !== 0) throw new Error(`${file} ended with code ${child.exitCode}`);
+  return JSON.parse(text.trim().split("\n").at(-1) ?? "") as Answer;
+}

@@ -1,6 +1,6 @@
 import { cpus, totalmem } from "node:os";
 import type { Verdict } from "../../test/chaos/verdict.ts";
-import { trend } from "./memory.ts";
+import { line } from "../harness/stats.ts";
 
 /** What one minute was like. */
 export interface Sample {
@@ -52,7 +52,7 @@ export function report({ minutes, perSecond, streams, samples, account, warnings
   const from = Math.min(WARM_UP, minutes / 3);
   const steady = samples.filter(({ minute }) => minute > from);
   const slope = (of: (sample: Sample) => number) => {
-    const { slope, error } = trend(steady.map((sample) => [sample.minute / 60, of(sample)]));
+    const { slope, error } = line(steady.map((sample) => [sample.minute / 60, of(sample)]));
     return `${slope.toFixed(1)} ± ${(2 * error).toFixed(1)}`;
   };
   const every = Math.max(1, Math.round(minutes / 20));

@@ -3,7 +3,7 @@
  * 1,000 streams carry would be slower than the server. Some are looked at frame by frame, every one when there is little.
  */
 import type { Socket } from "bun";
-import { answer, now } from "./child.ts";
+import { answer, now } from "../harness/child.ts";
 
 export type LoadQuestion =
   /** @property sampled every so-manieth client is looked at frame by frame */
@@ -17,6 +17,8 @@ export interface LoadAnswer {
   readonly frames: number;
   readonly sampledBytes: number;
   readonly bytes: number;
+  /** Times that bytes came, of all clients. */
+  readonly reads: number;
   readonly seconds: number;
   readonly p50: number;
   readonly p99: number;
@@ -42,6 +44,7 @@ let latencies: number[] = [];
 let frames = 0;
 let sampledBytes = 0;
 let bytes = 0;
+let reads = 0;
 let lost = 0;
 let began = performance.now();
 const sockets: Socket<Peer>[] = [];
@@ -86,6 +89,7 @@ async function connect(port: number, isSampled: boolean, isStuck: boolean): Prom
 
 function take(peer: Peer, chunk: Buffer): void {
   bytes += chunk.length;
+  reads += 1;
   if (!peer.isSampled) return;
   sampledBytes += chunk.length;
   const time = now();
@@ -105,7 +109,7 @@ function take(peer: Peer, chunk: Buffer): void {
 }
 
 function start(): void {
-  [latencies, frames, sampledBytes, bytes, lost] = [[], 0, 0, 0, 0];
+  [latencies, frames, sampledBytes, bytes, reads, lost] = [[], 0, 0, 0, 0, 0];
   began = performance.now();
 }
 
@@ -113,5 +117,15 @@ function result(): LoadAnswer {
   const seconds = (performance.now() - began) / 1_000;
   const sorted = Float64Array.from(latencies).sort();
   const quantile = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
-  return { frames, sampledBytes, bytes, seconds, p50: quantile(0.5), p99: quantile(0.99), max: quantile(1), lost };
+  return {
+    frames,
+    sampledBytes,
+    bytes,
+    reads,
+    seconds,
+    p50: quantile(0.5),
+    p99: quantile(0.99),
+    max: quantile(1),
+    lost,
+  };
 }

@@ -1,22 +1,37 @@
-/**
- * Our client against @platformatic/kafka on the broker that KAFKA_TEST_BROKERS names: same messages, in turn, medians.
- * `bun bench/kafka.ts [rounds] [messages]`. Every measurement runs in a process of its own.
- */
+/** One measurement of a Kafka client, as a process of its own: `client.child.ts <measure> <topic> <messages>`; prints JSON. */
 import { stringSerializers, Consumer as TheirConsumer, Producer as TheirProducer } from "@platformatic/kafka";
-import { Kafka, loadLibrary, type Message } from "../src/kafka/index.ts";
+import { Kafka, loadLibrary, type Message } from "../../src/kafka/index.ts";
+import { brokers as named } from "../harness/needs.ts";
+import { memoryMb } from "../harness/proc.ts";
+import { quantile } from "../harness/stats.ts";
 
 const BATCH = 2_000;
 const IN_FLIGHT = 6;
 /** Messages before the clock starts: connections, the broker's files for a new topic, compiled code. */
 const WARM_UP = 50_000;
-const brokers = (process.env.KAFKA_TEST_BROKERS ?? "127.0.0.1:19092").split(",");
-type Figures = Record<string, number>;
+const brokers = named.split(",");
 
 const kafka = () => new Kafka({ library: loadLibrary(), "bootstrap.servers": brokers.join(",") });
-const say = (text: string) => process.stdout.write(`${text}\n`);
-const memory = () => process.memoryUsage.rss() / 1e6;
-const quantile = (sorted: number[], q: number) =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+const memory = () => process.memoryUsage.rss() / 2 ** 20;
+
+export type KafkaMeasure = keyof typeof measures;
+export type KafkaFigures = {
+  /** Messages a second. */
+  readonly rate?: number;
+  /** Of all values that were read, so that they are. */
+  readonly bytes?: number;
+  /** Milliseconds. */
+  readonly ackP50?: number;
+  readonly p50?: number;
+  readonly p99?: number;
+  readonly restPercent?: number;
+  readonly restMb?: number;
+  readonly busyMb?: number;
+  /** Of the whole process. */
+  readonly cores?: number;
+  readonly peakMb?: number;
+};
+type Figures = KafkaFigures;
 
 const PAD = "x".repeat(250 - '{"n":,"pad":""}'.length);
 const HEADERS = {
@@ -57,14 +72,14 @@ async function produce(
   return (count / (performance.now() - started)) * 1000;
 }
 
-const measures: Record<string, (topic: string, count: number) => Promise<Figures>> = {
-  async "ours produce"(topic, count) {
+const measures = {
+  async "ours produce"(topic: string, count: number): Promise<Figures> {
     return oursProduce(topic, count, (messages) => messages);
   },
-  async "ours produce, 9 headers"(topic, count) {
-    return oursProduce(`${topic}-headers`, count, (messages) => messages.map((m) => ({ ...m, headers: HEADERS })));
+  async "ours produce, 9 headers"(topic: string, count: number): Promise<Figures> {
+    return oursProduce(topic, count, (messages) => messages.map((m) => ({ ...m, headers: HEADERS })));
   },
-  async "theirs produce"(topic, count) {
+  async "theirs produce"(topic: string, count: number): Promise<Figures> {
     const producer = new TheirProducer({
       clientId: "bench",
       bootstrapBrokers: brokers,
@@ -75,15 +90,15 @@ const measures: Record<string, (topic: string, count: number) => Promise<Figures
     await send(batch(0, 1));
     await produce(WARM_UP, send);
     const rate = await produce(count, send);
-    return { rate, rss: memory() };
+    return { rate };
   },
-  async "ours consume"(topic, count) {
+  async "ours consume"(topic: string, count: number): Promise<Figures> {
     return oursConsume(topic, count);
   },
-  async "ours consume, 9 headers"(topic, count) {
-    return oursConsume(`${topic}-headers`, count);
+  async "ours consume, 9 headers"(topic: string, count: number): Promise<Figures> {
+    return oursConsume(topic, count);
   },
-  async "theirs consume"(topic, count) {
+  async "theirs consume"(topic: string, count: number): Promise<Figures> {
     const consumer = new TheirConsumer({
       clientId: "bench",
       groupId: `bench-${Date.now()}`,
@@ -96,12 +111,12 @@ const measures: Record<string, (topic: string, count: number) => Promise<Figures
       bytes += message.value?.length ?? 0;
       if (seen >= count) break;
     }
-    return { rate: (seen / (performance.now() - started)) * 1000, bytes, rss: memory() };
+    return { rate: (seen / (performance.now() - started)) * 1000, bytes };
   },
-  async "ours latency"(topic) {
+  async "ours one at a time"(topic: string): Promise<Figures> {
     return latency(topic);
   },
-  async "ours at rest"(topic) {
+  async "ours at rest"(topic: string): Promise<Figures> {
     for (let i = 0; i < 10; i++) {
       Bun.gc(true); // what starting Bun took is given back first
       await Bun.sleep(100);
@@ -125,12 +140,11 @@ const measures: Record<string, (topic: string, count: number) => Promise<Figures
     }
     const busy = memory() - before;
     await Promise.all([producer.close(), consumer.close(), reading]);
-    return { "cpu %": (user + system) / 5e4, "MB added": rest, "MB at 1,000/s": busy };
+    return { restPercent: (user + system) / 5e4, restMb: rest, busyMb: busy };
   },
 };
 
 async function oursProduce(topic: string, count: number, shape: (messages: Message[]) => Message[]): Promise<Figures> {
-  const before = memory();
   const producer = kafka().producer();
   await producer.sendBatch(topic, batch(0, 1));
   const send = async (messages: Message[]) => {
@@ -138,13 +152,11 @@ async function oursProduce(topic: string, count: number, shape: (messages: Messa
   };
   await produce(WARM_UP, send);
   const rate = await produce(count, send);
-  const added = memory() - before;
   await producer.close();
-  return { rate, rss: memory(), added };
+  return { rate };
 }
 
 async function oursConsume(topic: string, count: number): Promise<Figures> {
-  const before = memory();
   const consumer = kafka().consumer({ "group.id": "bench" });
   const marks = await consumer.watermarks(topic);
   let [seen, bytes, started] = [0, 0, 0];
@@ -156,15 +168,15 @@ async function oursConsume(topic: string, count: number): Promise<Figures> {
     if (seen >= count) break;
   }
   const rate = (seen / (performance.now() - started)) * 1000;
-  const added = memory() - before;
   await consumer.close();
-  return { rate, bytes, rss: memory(), added };
+  return { rate, bytes };
 }
 
 async function latency(topic: string): Promise<Figures> {
   const [producer, consumer] = [kafka().producer(), kafka().consumer({ "group.id": "bench" })];
   await consumer.assignTail(topic, 0);
-  const [whole, acks]: number[][] = [[], []];
+  const whole: number[] = [];
+  const acks: number[] = [];
   const got = new Map<string, () => void>();
   const reading = (async () => {
     for await (const messages of consumer.batches()) {
@@ -178,65 +190,21 @@ async function latency(topic: string): Promise<Figures> {
     await producer.send({ topic, messages: [{ key: `one-${i}`, value: "x".repeat(250) }] });
     const acked = performance.now();
     await arrived.promise;
-    if (i >= 0) [acks?.push(acked - sent), whole?.push(performance.now() - sent)];
+    if (i >= 0) {
+      acks.push(acked - sent);
+      whole.push(performance.now() - sent);
+    }
     if (i % 10 === 0) await Bun.sleep(1);
   }
   await Promise.all([producer.close(), consumer.close(), reading]);
-  for (const list of [acks, whole]) list?.sort((a, b) => a - b);
-  const [a, w] = [acks ?? [], whole ?? []];
-  return { "ack p50": quantile(a, 0.5), p50: quantile(w, 0.5), p99: quantile(w, 0.99) };
+  return { ackP50: quantile(acks, 0.5), p50: quantile(whole, 0.5), p99: quantile(whole, 0.99) };
 }
 
-async function run(name: string, topic: string, count: number): Promise<Figures> {
-  const child = Bun.spawn([process.execPath, import.meta.path, "--one", name, topic, `${count}`], {
-    stderr: "inherit",
-  });
-  return JSON.parse((await Bun.readableStreamToText(child.stdout)).trim().split("\n").at(-1) ?? "{}");
-}
-
-async function main(rounds: number, count: number): Promise<void> {
-  const admin = kafka().admin();
-  const all = new Map<string, Figures[]>();
-  for (let round = 0; round < rounds; round++) {
-    const topic = `bench-${Date.now()}`;
-    const names = [topic, `${topic}-headers`];
-    await admin.createTopics({
-      topics: names.map((name) => ({ topic: name, numPartitions: 3, replicationFactor: 1 })),
-    });
-    for (const name of Object.keys(measures)) {
-      const figures = await run(name, topic, count);
-      all.set(name, [...(all.get(name) ?? []), figures]);
-      say(`round ${round + 1}  ${name.padEnd(26)} ${print(figures)}`);
-    }
-  }
-  await admin.close();
-  say("\nmedians");
-  const median = (name: string, figure: string) =>
-    quantile(
-      (all.get(name) ?? []).map((f) => f[figure] ?? 0).sort((a, b) => a - b),
-      0.5,
-    );
-  for (const [name, figures] of all) {
-    say(
-      `${name.padEnd(26)} ${print(Object.fromEntries(Object.keys(figures[0] ?? {}).map((f) => [f, median(name, f)])))}`,
-    );
-  }
-  for (const what of ["produce", "consume"]) {
-    say(
-      `${what}: ${(median(`ours ${what}`, "rate") / median(`theirs ${what}`, "rate")).toFixed(2)} × @platformatic/kafka`,
-    );
-  }
-}
-
-function print(figures: Figures): string {
-  return Object.entries(figures)
-    .map(([name, value]) => `${name} ${value >= 1000 ? Math.round(value).toLocaleString("en") : value.toFixed(2)}`)
-    .join("  ");
-}
-
-const [, , first, second, topic, count] = process.argv;
-if (first === "--one") {
-  const figures = await measures[second ?? ""]?.(topic ?? "", Number(count));
-  say(JSON.stringify(figures));
-  process.exit(0); // @platformatic/kafka's sockets would keep it alive
-} else if (import.meta.main) await main(Number(first ?? 3), Number(second ?? 500_000));
+const [, , name = "", topic = "", count = ""] = process.argv;
+const began = performance.now();
+const measure = measures[name as KafkaMeasure];
+const figures = await measure(topic, Number(count));
+const { user, system } = process.cpuUsage();
+const cores = (user + system) / 1e3 / (performance.now() - began);
+process.stdout.write(`${JSON.stringify({ ...figures, cores, peakMb: memoryMb(process.pid).peak })}\n`);
+process.exit(0); // @platformatic/kafka's sockets would keep it alive
