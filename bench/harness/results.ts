@@ -124,7 +124,7 @@ export function verdict({ values, bar, digits = 0 }: Figure): string {
   const target = "atLeast" in bar ? bar.atLeast : bar.atMost;
   if (!Number.isFinite(value)) return "**missed**: not measured";
   const by = target === 0 ? "" : ` (${Math.abs((100 * (value - target)) / target).toFixed(0)} %)`;
-  return `**missed** by ${Math.abs(value - target).toLocaleString("en", { maximumFractionDigits: Math.max(1, digits) })}${by}`;
+  return `**missed** by ${Math.abs(value - target).toLocaleString("en", { maximumFractionDigits: Math.abs(value - target) < 10 ? Math.max(1, digits) : 0 })}${by}`;
 }
 
 function minutes(seconds: number): string {

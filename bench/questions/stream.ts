@@ -20,9 +20,10 @@ export const stream: Question = {
 async function quiet(bench: Bench): Promise<void> {
   const seconds = bench.seconds(WINDOW_S);
   const clients = bench.size(CLIENTS, 200);
+  const named = clients.toLocaleString("en");
   const [calm, stuck] = [
-    await World.start(bench, "ours", "1,000 clients"),
-    await World.start(bench, "ours", "1,000 and a stuck one"),
+    await World.start(bench, "ours", `${named} clients`),
+    await World.start(bench, "ours", `${named} clients and a stuck one`),
   ];
   for (const world of [calm, stuck]) await world.open(clients, 5);
   const taken = await bench.inTurn({
@@ -34,7 +35,7 @@ async function quiet(bench: Bench): Promise<void> {
     },
   });
   await Promise.all([calm.stop(), stuck.stop()]);
-  const what = `${clients.toLocaleString("en")} clients, publish → client`;
+  const what = `${named} clients, publish → client`;
   bench.figure({
     what: `50 events/s × ${what}, p99`,
     unit: "ms",

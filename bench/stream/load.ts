@@ -6,12 +6,23 @@ import type { Socket } from "bun";
 import { answer, now } from "../harness/child.ts";
 
 export type LoadQuestion =
-  /** @property sampled every so-manieth client is looked at frame by frame */
-  | { readonly ask: "open"; readonly port: number; readonly clients: number; readonly sampled: number }
+  /**
+   * @property sampled every so-manieth client is looked at frame by frame
+   * @property notes what is taken from a frame: the time at which it was sent, by default, or which event came when
+   */
+  | {
+      readonly ask: "open";
+      readonly port: number;
+      readonly clients: number;
+      readonly sampled: number;
+      readonly notes?: "sent" | "events";
+    }
   /** Reads the headers and nothing more. */
   | { readonly ask: "stuck"; readonly port: number }
   | { readonly ask: "start" }
-  | { readonly ask: "result" };
+  | { readonly ask: "result" }
+  /** Writes the events that came since the start, a line each: its id, and when it came in milliseconds since 1970. */
+  | { readonly ask: "dump"; readonly file: string };
 export interface LoadAnswer {
   /** Frames that the sampled clients saw since the start, and the bytes of those and of all. */
   readonly frames: number;
@@ -34,13 +45,17 @@ interface Peer {
 }
 
 const REQUEST = "GET /crm-events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n";
-const SENT = Buffer.from('"sent":"');
-/** Bytes of the time and what is before it. */
-const SENT_BYTES = SENT.length + 16;
+/** What stands before what is taken from a frame, and how many bytes are taken. */
+const MARKS = {
+  sent: { before: Buffer.from('"sent":"'), bytes: 16 },
+  events: { before: Buffer.from('"eventId":"'), bytes: 36 },
+};
 /** Connections opened at once. */
 const AT_ONCE = 100;
 
+let notes: keyof typeof MARKS = "sent";
 let latencies: number[] = [];
+let events: string[] = [];
 let frames = 0;
 let sampledBytes = 0;
 let bytes = 0;
@@ -53,10 +68,13 @@ answer<LoadQuestion, LoadAnswer>(async (question) => {
   if (question.ask === "open") await open(question);
   else if (question.ask === "stuck") await connect(question.port, false, true);
   else if (question.ask === "start") start();
+  else if (question.ask === "dump") await Bun.write(question.file, events.join("\n"));
   return result();
 });
 
-async function open({ port, clients, sampled }: LoadQuestion & { ask: "open" }): Promise<void> {
+async function open(question: LoadQuestion & { ask: "open" }): Promise<void> {
+  const { port, clients, sampled } = question;
+  notes = question.notes ?? "sent";
   for (let i = 0; i < clients; i += AT_ONCE) {
     const count = Math.min(AT_ONCE, clients - i);
     await Promise.all(Array.from({ length: count }, (_, j) => connect(port, (i + j) % sampled === 0, false)));
@@ -94,22 +112,26 @@ function take(peer: Peer, chunk: Buffer): void {
   sampledBytes += chunk.length;
   const time = now();
   const text = peer.rest.length > 0 ? Buffer.concat([peer.rest, chunk]) : chunk;
+  const { before, bytes: taken } = MARKS[notes];
   let at = 0;
   for (;;) {
-    const found = text.indexOf(SENT, at);
-    if (found < 0 || found + SENT_BYTES > text.length) {
+    const found = text.indexOf(before, at);
+    const end = found + before.length + taken;
+    if (found < 0 || end > text.length) {
       // The chunk is Bun's own buffer, and used again.
-      peer.rest = Buffer.from(text.subarray(found < 0 ? Math.max(at, text.length - SENT.length + 1) : found));
+      peer.rest = Buffer.from(text.subarray(found < 0 ? Math.max(at, text.length - before.length + 1) : found));
       return;
     }
-    at = found + SENT_BYTES;
+    at = end;
     frames += 1;
-    latencies.push(time - Number(text.toString("latin1", found + SENT.length, at)));
+    const value = text.toString("latin1", found + before.length, end);
+    if (notes === "sent") latencies.push(time - Number(value));
+    else events.push(`${value} ${time.toFixed(3)}`);
   }
 }
 
 function start(): void {
-  [latencies, frames, sampledBytes, bytes, reads, lost] = [[], 0, 0, 0, 0, 0];
+  [latencies, events, frames, sampledBytes, bytes, reads, lost] = [[], [], 0, 0, 0, 0, 0];
   began = performance.now();
 }
 

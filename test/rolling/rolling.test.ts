@@ -1,4 +1,4 @@
-/** Two replicas behind a real nginx are restarted one after the other under load. The whole form is bench/rolling.ts. */
+/** Two replicas behind a real nginx are restarted one after the other under load. The whole form is bench/questions/rolling.ts. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { testBrokers } from "../support/brokers.ts";
 import { nginxPath } from "../support/nginx.ts";

@@ -1,23 +1,21 @@
 /**
  * What a page of a long list costs, wherever it stands: a tenant with a million jobs, and a hundred others beside it.
- * `bun bench/lists.ts [rows]`; prints a Markdown table and keeps it in lists.md. With DATABASE_URL the jobs are made there
- * once and kept; without it in a database of its own (two minutes for a million).
- *
  * Each page is asked for as the server does, as role aetherlink_app below row-level security. "Blocks" is what one page reads
- * (auto_explain), and "plans" the indexes that it goes through: the proof that the time is no matter of luck.
+ * (auto_explain), and "indexes" what it goes through: the proof that the time is no matter of luck.
  */
-import { cpus, loadavg, totalmem } from "node:os";
-import { join } from "node:path";
-import postgres from "postgres";
-import { realAmbient } from "../src/ambient.ts";
-import { openCrm } from "../src/crm/context.ts";
-import { jobListSchema, listJobs } from "../src/crm/jobs.ts";
-import { migrate } from "../src/db/migrate.ts";
-import { stopTestServer, type TestDatabase, testDatabase } from "../test/support/postgres.ts";
+import postgres, { type Sql } from "postgres";
+import { realAmbient } from "../../src/ambient.ts";
+import { type CrmDependencies, openCrm } from "../../src/crm/context.ts";
+import { jobListSchema, listJobs } from "../../src/crm/jobs.ts";
+import type { Question } from "../harness/question.ts";
+import { quantile } from "../harness/stats.ts";
 
-const ROWS = Number(Bun.argv[2] ?? 1_000_000);
-const RUNS = 300;
+const ROWS = 1_000_000;
+const RUNS = 100;
 const TENANT = "aaaaaaaa-0000-4000-8000-000000000001";
+
+/** Milliseconds of a page at the 99th percentile. */
+const MOST_MS = 10;
 
 /** Where a page stands: behind this share of the rows. */
 const DEPTHS = { first: 0, middle: 0.5, last: 0.9999 };
@@ -51,62 +49,61 @@ const CASES: Case[] = [
   { name: "q=legacy (300,000 rows, none of them near)", query: { q: "legacy" }, deep: false },
 ];
 
-const url = process.env.DATABASE_URL;
-const own: TestDatabase | undefined = url ? undefined : await testDatabase();
-const sql = postgres(url ?? own?.url ?? "", { max: 2, onnotice: () => {}, fetch_types: false });
-await migrate(sql);
-await seed();
-const deps = openCrm({
-  sql,
-  ambient: realAmbient,
-  idempotencyTtlMs: 0,
-  requireIfMatch: false,
-  committed() {},
-});
-const [account] = await sql<{ id: string }[]>`select id from accounts where tenant_id = ${TENANT} order by id limit 1`;
-
-const lines: string[] = [];
-for (const { name, query, deep } of CASES) {
-  const asked = query.accountId === "" ? { ...query, accountId: account?.id ?? "" } : query;
-  for (const [where, depth] of Object.entries(deep ? DEPTHS : { first: 0 })) {
-    const cursor = depth === 0 ? undefined : await cursorAt(asked, depth);
-    const list = jobListSchema.parse(cursor === undefined ? asked : { ...asked, cursor });
-    const times: number[] = [];
-    let rows = 0;
-    for (let i = 0; i < RUNS; i++) {
-      const began = performance.now();
-      const page = await listJobs(deps, TENANT, list);
-      times.push(performance.now() - began);
-      if (i === 0) rows = JSON.parse(page.body).data.length;
+export const lists: Question = {
+  name: "lists",
+  asks: "What does a page of a list of a million jobs cost, wherever it stands?",
+  needs: [],
+  async measure(bench) {
+    const rows = bench.size(ROWS, 20_000);
+    const { url, sql } = await (await bench.database({ wal_level: "minimal", max_wal_senders: "0" })).create();
+    await seed(sql, rows);
+    const ambient = realAmbient;
+    const deps = openCrm({ sql, ambient, idempotencyTtlMs: 0, requireIfMatch: false, committed() {} });
+    const [account] = await sql<
+      { id: string }[]
+    >`select id from accounts where tenant_id = ${TENANT} order by id limit 1`;
+    const lines: string[] = [];
+    const [slow, medians]: [string[], number[]] = [[], []];
+    for (const { name, query, deep } of bench.isQuick ? CASES.slice(0, 3) : CASES) {
+      const asked = query.accountId === "" ? { ...query, accountId: account?.id ?? "" } : query;
+      for (const [where, depth] of Object.entries(deep ? DEPTHS : { first: 0 })) {
+        const cursor = depth === 0 ? undefined : await cursorAt(deps, sql, rows, asked, depth);
+        const list = jobListSchema.parse(cursor === undefined ? asked : { ...asked, cursor });
+        const times: number[] = [];
+        let shown = 0;
+        for (let i = 0; i < bench.size(RUNS, 10); i++) {
+          const began = performance.now();
+          const page = await listJobs(deps, TENANT, list);
+          times.push(performance.now() - began);
+          if (i === 0) shown = JSON.parse(page.body).data.length;
+        }
+        const { blocks, plans } = await explain(url, JSON.stringify(list.query));
+        const [p50, p99] = [quantile(times, 0.5), quantile(times, 0.99)];
+        medians.push(p50);
+        if (p99 > MOST_MS) slow.push(`${name}, ${where}: ${p99.toFixed(1)}`);
+        lines.push(
+          `| ${name} | ${where} | ${shown} | ${p50.toFixed(2)} | ${p99.toFixed(2)} | ${blocks} | ${plans.join(", ")} |`,
+        );
+      }
     }
-    times.sort((a, b) => a - b);
-    const { blocks, plans } = await explain(JSON.stringify(list.query));
-    const at = (share: number) => (times[Math.floor(times.length * share)] ?? 0).toFixed(2);
-    lines.push(`| ${name} | ${where} | ${rows} | ${at(0.5)} | ${at(0.99)} | ${blocks} | ${plans.join(", ")} |`);
-    process.stdout.write(`${lines.at(-1)}\n`);
-  }
-}
-const load = loadavg()[0]?.toFixed(1);
-const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Bun ${Bun.version}, load average ${load}`;
-const text = [
-  "# Pages of a long list",
-  "",
-  `\`bun bench/lists.ts\`, ${ROWS.toLocaleString("en")} jobs of one tenant and ${(ROWS / 10).toLocaleString("en")} of a hundred others, ${RUNS} runs each, ${new Date().toISOString().slice(0, 10)}, ${machine}. Milliseconds from asking the`,
-  "database to the page's JSON; 50 rows a page unless said. The bar is 10 ms at p99.",
-  "",
-  "| list | page | rows | p50 | p99 | blocks | indexes |",
-  "| --- | --- | ---: | ---: | ---: | ---: | --- |",
-  ...lines,
-  "",
-].join("\n");
-await Bun.write(join(import.meta.dir, "lists.md"), text);
-await sql.end();
-await own?.drop();
-await stopTestServer();
+    bench.figure({
+      what: `a page of ${rows.toLocaleString("en")} jobs, p50, all pages of all lists`,
+      unit: "ms",
+      values: medians,
+      digits: 2,
+    });
+    const why = slow.length === 0 ? undefined : `They are: ${slow.join("; ")}`;
+    const what = `pages with a p99 above ${MOST_MS} ms, of ${lines.length}`;
+    bench.figure({ what, unit: "", values: [slow.length], bar: { atMost: 0 }, why });
+    const head = [
+      "| list | page | rows | p50 (ms) | p99 (ms) | blocks | indexes |",
+      "| --- | --- | ---: | ---: | ---: | ---: | --- |",
+    ];
+    bench.note([...head, ...lines].join("\n"));
+  },
+};
 
-async function seed(): Promise<void> {
-  const [known] = await sql`select 1 from jobs where tenant_id = ${TENANT} limit 1`;
-  if (known !== undefined) return;
+async function seed(sql: Sql, count: number): Promise<void> {
   await sql`
     insert into accounts (tenant_id, id, name, created_at, updated_at)
     select ${TENANT}, gen_random_uuid(), 'Account ' || i, now(), now() from generate_series(1, 10000) i`;
@@ -128,18 +125,24 @@ async function seed(): Promise<void> {
       case when i % 2 = 0 then case when i % 10000 = 0 then 'GBP' else 'EUR' end end,
       case when i % 10 = 0 then array['vip', 'north'] when i % 5000 = 1 then array['rare'] else '{}' end,
       'Please call before you come, job ' || i
-    from generate_series(1::bigint, ${ROWS}) i`;
+    from generate_series(1::bigint, ${count}) i`;
   await sql`
     insert into jobs (tenant_id, id, title, status, created_at, updated_at)
     select ('bbbbbbbb-0000-4000-8000-' || lpad((i % 100)::text, 12, '0'))::uuid, gen_random_uuid(), 'Roof of somebody ' || i,
       'Open', now(), now()
-    from generate_series(1, ${ROWS / 10}::int) i`;
+    from generate_series(1, ${count / 10}::int) i`;
   await sql`vacuum analyze jobs`;
   await sql`vacuum analyze accounts`;
 }
 
 /** The cursor of a page that ended behind a share of the rows: that of a real page, moved. */
-async function cursorAt(query: Record<string, string>, depth: number): Promise<string> {
+async function cursorAt(
+  deps: CrmDependencies,
+  sql: Sql,
+  rows: number,
+  query: Record<string, string>,
+  depth: number,
+): Promise<string> {
   const { next } = await listJobs(deps, TENANT, jobListSchema.parse({ ...query, limit: "1" }));
   const [print, , , dense] = JSON.parse(Buffer.from(next ?? "", "base64url").toString());
   const { query: asked } = jobListSchema.parse(query);
@@ -149,14 +152,14 @@ async function cursorAt(query: Record<string, string>, depth: number): Promise<s
     select ${sql.unsafe(column === "title" ? "title" : `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`)} as key, id
     from jobs where tenant_id = ${TENANT} and isfinite(${sql.unsafe(column === "title" ? "created_at" : column)})
     order by ${sql.unsafe(`${column} ${asked.descending === true ? "desc" : "asc"}`)}
-    offset ${Math.floor((column === "scheduled_key" ? ROWS / 3 : ROWS) * depth)}::int limit 1`;
+    offset ${Math.floor((column === "scheduled_key" ? rows / 3 : rows) * depth)}::int limit 1`;
   return Buffer.from(JSON.stringify([print, row?.key, row?.id, dense])).toString("base64url");
 }
 
 /** Blocks that one page reads, and the indexes that its statements go through. */
-async function explain(query: string): Promise<{ blocks: number; plans: string[] }> {
+async function explain(url: string, query: string): Promise<{ blocks: number; plans: string[] }> {
   const notices: string[] = [];
-  const session = postgres(url ?? own?.url ?? "", { max: 1, onnotice: (notice) => notices.push(notice.message ?? "") });
+  const session = postgres(url, { max: 1, onnotice: (notice) => notices.push(notice.message ?? "") });
   try {
     await session.unsafe(`load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_analyze = on;
       set auto_explain.log_buffers = on; set auto_explain.log_nested_statements = on; set auto_explain.log_level = notice;
