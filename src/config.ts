@@ -1,29 +1,15 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { identityFaults, identityFields } from "./config.identity.ts";
 import { tracingFields } from "./config.tracing.ts";
+import { allowed, integer, isHttp, isOrigin, isPostgresUrl, LOOPBACK, parseProperties } from "./config.values.ts";
 
 /**
  * The environment, described once: the schema validates it, its descriptions are the text of `--help`, and its
  * output is the type that the rest of the program sees. Nothing else reads the process environment.
  */
 
-const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
-
-function integer(min: number, max: number, fallback: number) {
-  const rule = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, rule)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, rule)
-    .default(fallback);
-}
-
-/** Options of an enum whose error lists what is allowed. */
-const allowed = (values: readonly string[]) => ({ error: `must be one of ${values.join(", ")}` });
-
 const BOOLEANS = ["true", "false"] as const;
-const AUTH = ["development", "none"] as const;
 const SECURITY_PROTOCOLS = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] as const;
 const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -36,73 +22,7 @@ const fields = {
     .default("127.0.0.1")
     .describe("Address to listen on. Anything but a loopback address needs OIDC_ISSUER, or AUTH=none."),
   PORT: integer(0, 65_535, 9010).describe("Port to listen on; 0 picks a free one."),
-  AUTH: z
-    .enum(AUTH, allowed(AUTH))
-    .default("development")
-    .describe(
-      "Who callers are without OIDC_ISSUER. 'development': anyone who can reach the loopback address. 'none': the same on any address, said outright.",
-    ),
-  OIDC_ISSUER: z
-    .string()
-    .refine(
-      isIssuer,
-      "must be an https URL without query, such as https://login.example.com/realms/crm; http on a loopback address only",
-    )
-    .optional()
-    .describe("Who signs the access tokens. Set: callers need one. Unset: see AUTH."),
-  OIDC_AUDIENCE: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("Audience that an access token must be for; needed with OIDC_ISSUER."),
-  OIDC_TENANT_CLAIM: claimName("tenants").describe("Claim with the caller's tenants: a list of UUIDs, or one."),
-  OIDC_ROLES_CLAIM: claimName("roles").describe(
-    "Claim with the caller's roles crm:read, crm:write and ops: a list, or a text with spaces; a path such as realm_access.roles is followed.",
-  ),
-  OIDC_CLIENT_ID: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("Our client at the issuer, for the login of browsers. Unset: there is none."),
-  OIDC_CLIENT_SECRET: z
-    .string()
-    .optional()
-    .meta({ secret: true })
-    .describe("The client's secret. Unset: a public client, proven by PKCE."),
-  OIDC_SCOPE: z
-    .string()
-    .regex(/^[\x21-\x7e]+( [\x21-\x7e]+)*$/, "must be words with one space between them")
-    .refine((text) => text.split(" ").includes("openid"), "must have openid among its words")
-    .default("openid profile")
-    .describe("What the browser login asks for; with offline_access a session outlives its access token."),
-  OIDC_RESOURCE: z
-    .string()
-    .refine((text) => URL.canParse(text), "must be a URI")
-    .optional()
-    .describe(
-      "Resource (RFC 8707) that the browser login asks for, at an issuer that gives no tokens for us without it.",
-    ),
-  SESSION_SECRET: z
-    .string()
-    .transform((text) => text.split(",").map((secret) => secret.trim()))
-    .refine(
-      (all) => all.every((secret) => Buffer.byteLength(secret) >= 32),
-      "must have at least 32 bytes; several, the newest first, are separated by commas",
-    )
-    .default([])
-    .meta({ secret: true })
-    .describe(
-      "What session cookies are encrypted with, such as openssl rand -base64 48 makes; needed with OIDC_CLIENT_ID.",
-    ),
-  PUBLIC_URL: z
-    .string()
-    .refine(
-      (text) => isHttp(text) && new URL(text).origin === text.replace(/\/$/, ""),
-      "must be an origin such as https://crm.example.com",
-    )
-    .transform((text) => new URL(text).origin)
-    .optional()
-    .describe("Origin under which browsers reach this server, behind a proxy. Unset: as requests say."),
+  ...identityFields,
   DATABASE_URL: z
     .string()
     .refine(isPostgresUrl, "must be a URL like postgres://user:password@host:5432/database")
@@ -274,52 +194,6 @@ const schema = z.object(fields).superRefine((config, context) => {
   }
 });
 
-/** What of the identity is missing or contradicts itself. */
-function* identityFaults(config: z.output<z.ZodObject<typeof fields>>): Generator<[name: string, message: string]> {
-  const { OIDC_ISSUER, OIDC_AUDIENCE, OIDC_CLIENT_ID, SESSION_SECRET, PUBLIC_URL, HOST, AUTH } = config;
-  if (OIDC_ISSUER !== undefined) {
-    if (AUTH === "none") yield ["AUTH", "is none, but OIDC_ISSUER is set: unset one of them"];
-    if (OIDC_AUDIENCE === undefined)
-      yield ["OIDC_AUDIENCE", "is needed with OIDC_ISSUER: tokens for others are not for us"];
-  } else {
-    if (OIDC_AUDIENCE !== undefined) yield ["OIDC_ISSUER", "is needed with OIDC_AUDIENCE"];
-    if (OIDC_CLIENT_ID !== undefined) yield ["OIDC_ISSUER", "is needed with OIDC_CLIENT_ID"];
-  }
-  if (OIDC_CLIENT_ID === undefined) return;
-  if (SESSION_SECRET.length === 0) yield ["SESSION_SECRET", "is needed with OIDC_CLIENT_ID: at least 32 bytes"];
-  if (PUBLIC_URL === undefined && !LOOPBACK.has(HOST)) {
-    yield ["PUBLIC_URL", "is needed with OIDC_CLIENT_ID when HOST is no loopback address: the login comes back there"];
-  }
-}
-
-function claimName(fallback: string) {
-  return z.string().max(200, "must be at most 200 characters").default(fallback);
-}
-
-function isHttp(text: string): boolean {
-  return /^https?:$/.test(URL.parse(text)?.protocol ?? "");
-}
-
-/** Keys that came by http could be anyone's. */
-function isIssuer(text: string): boolean {
-  const url = URL.parse(text);
-  if (url === null || !isHttp(text) || url.search !== "" || url.hash !== "" || url.username !== "") return false;
-  return url.protocol === "https:" || LOOPBACK.has(url.hostname.replace(/^\[|\]$/g, ""));
-}
-
-/** `{"linger.ms": 5}` as librdkafka's properties. */
-function parseProperties(text: string, context: z.RefinementCtx): Record<string, string | number | boolean> {
-  const rule = 'must be a JSON object of librdkafka properties, such as {"linger.ms": 5}';
-  try {
-    const parsed = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).safeParse(JSON.parse(text));
-    if (parsed.success) return parsed.data;
-  } catch {
-    // Answered below, like JSON that is no such object.
-  }
-  context.addIssue({ code: "custom", message: rule });
-  return {};
-}
-
 /** The validated configuration; keys are the environment variables, units are in their names. */
 export type Config = Readonly<z.output<typeof schema>>;
 
@@ -399,17 +273,6 @@ function line(name: string, message: string, given: Record<string, string>): str
 function isSecret(name: string): boolean {
   const field = (fields as Record<string, z.ZodType>)[name];
   return field?.meta()?.secret === true;
-}
-
-function isOrigin(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
-}
-
-function isPostgresUrl(text: string): boolean {
-  const url = URL.parse(text);
-  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return false;
-  return url !== null && (url.protocol === "postgres:" || url.protocol === "postgresql:") && url.hostname !== "";
 }
 
 /** One row of `--help` for each variable: its name, its default as text, what it means, whether a file may hold it. */

@@ -8,7 +8,9 @@ export type Imports = ReadonlyMap<string, ReadonlySet<string>>;
 /** Files directly in src/ that any part may use; they import nothing but packages. */
 export const COMMON = [
   "ambient.ts",
+  "config.identity.ts",
   "config.ts",
+  "config.values.ts",
   "config.tracing.ts",
   "deadline.ts",
   "errors.ts",
