@@ -58,6 +58,7 @@ export class EventStream {
     this.#query = query;
     this.lastEventId = "";
     this.#isLive = false;
+    this.#lastSign = Date.now();
     this.#open();
   }
 
@@ -78,7 +79,7 @@ export class EventStream {
     clearTimeout(this.#reopen);
     this.#reopen = undefined;
     this.#source?.close();
-    this.#openedAt = this.#lastSign = Date.now();
+    this.#openedAt = Date.now();
     const query = new URLSearchParams(this.#next().map(([name, value]) => [name, value]));
     // Heartbeats as events: a page is told of no comment, and has to know a quiet stream from a dead one.
     query.set("heartbeat", "event");
@@ -139,7 +140,8 @@ export class EventStream {
   }
 
   #checkSilence(): void {
-    if (this.#source === undefined || this.#reopen !== undefined || Date.now() - this.#lastSign < SILENCE_MS) return;
+    if (this.#source === undefined || this.#reopen !== undefined) return;
+    if (Date.now() - Math.max(this.#lastSign, this.#openedAt) < SILENCE_MS) return;
     this.events.onConnection({ kind: "stale", since: this.#lastSign });
     this.#open();
   }

@@ -29,10 +29,14 @@ export interface OpsServer {
   cutStreams(): Promise<void>;
   /** Answers new streams with 503, as a server that starts does. */
   refuseStreams(refuse: boolean): void;
+  /** Leaves new streams without an answer, as a server that hangs does; those that wait are answered when it is over. */
+  holdStreams(hold: boolean): void;
   /** The log was deleted and begins anew, empty, so every client is told to forget what it shows. */
   reset(): Promise<void>;
   /** Streams opened so far. */
   readonly streamsOpened: number;
+  /** What the last of them asked for. */
+  readonly lastStream: URLSearchParams;
   /** What the outbox lists as dead letters. */
   letters: object[];
   /** Vector of next offsets: where the log ends. */
@@ -54,9 +58,11 @@ const RETRY_MS = 50;
 /** The page and the real stream on the in-process log, without the API and its database. */
 class LogServer implements OpsServer {
   streamsOpened = 0;
+  lastStream = new URLSearchParams();
   letters: object[] = [];
   #now = 0;
   #refuse = false;
+  #held: PromiseWithResolvers<void> | undefined;
   #log = this.#createLog();
   #hub = this.#createHub();
   #server: Bun.Server<undefined> | undefined;
@@ -79,8 +85,10 @@ class LogServer implements OpsServer {
     app.route("/", new Hono<CallerEnv>().use(calledBy()).route("/", page));
     app.get("/api/ops/outbox", (c) => c.json(this.#overview().report));
     app.get("/api/ops/outbox/dead-letters", (c) => c.json({ data: this.letters, next: null }));
-    app.use("/crm-events", async (_, next) => {
+    app.use("/crm-events", async (c, next) => {
       this.streamsOpened += 1;
+      this.lastStream = new URL(c.req.url).searchParams;
+      await this.#held?.promise;
       return this.#refuse ? new Response("starting", { status: 503 }) : await next();
     });
     app.all("/crm-events", (c) => streamRoutes(this.#hub, () => EVERYTHING).fetch(c.req.raw, c.env));
@@ -103,6 +111,11 @@ class LogServer implements OpsServer {
     this.#refuse = refuse;
   }
 
+  holdStreams(hold: boolean): void {
+    this.#held?.resolve();
+    this.#held = hold ? Promise.withResolvers<void>() : undefined;
+  }
+
   async reset(): Promise<void> {
     const before = this.#hub;
     this.#log = this.#createLog();
@@ -113,6 +126,7 @@ class LogServer implements OpsServer {
   }
 
   async stop(): Promise<void> {
+    this.holdStreams(false);
     await this.#hub.stop();
     await this.#log.stop();
     await this.#server?.stop(true);

@@ -131,9 +131,9 @@ export function texts(from: Page | Locator, selector?: string): Promise<string[]
 }
 
 /** Waits for something that the server sees. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + CONDITION_MS;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`timed out: ${condition}`);
     await Bun.sleep(5);
   }
