@@ -21,13 +21,7 @@ const KINDS = {
     ],
   },
   account: { path: "/api/crm/accounts", fields: [["name", "Name", "Northwind Ltd"]] },
-  contact: {
-    path: "/api/crm/contacts",
-    fields: [
-      ["firstName", "First name", "Ada"],
-      ["lastName", "Last name", "Lovelace"],
-    ],
-  },
+  contact: { path: "/api/crm/contacts", fields: [["name", "Name", "Ada Lovelace"]] },
 } as const;
 
 type Kind = keyof typeof KINDS;

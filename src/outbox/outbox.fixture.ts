@@ -1,5 +1,5 @@
 /** What the tests of the outbox share: events in a real database, and a log that can be told to fail. */
-import type { Sql } from "../db/pool.ts";
+import type { Sql, Transaction } from "../db/pool.ts";
 import { NotPublishedError, type OutgoingRecord, type PublishOutcome, RecordRefusedError } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
 
@@ -55,7 +55,7 @@ function numberOf(record: OutgoingRecord): number {
 
 /** Appends events with the given numbers to one aggregate as the write path does; returns their event ids. */
 export async function append(
-  sql: Sql,
+  sql: Sql | Transaction,
   numbers: number[],
   aggregateId: string = crypto.randomUUID(),
 ): Promise<string[]> {

@@ -72,12 +72,17 @@ export async function start(events: readonly TestEvent[]): Promise<OpsServer> {
 
 /** Opens the page, with a query such as `?filter=…`, and collects its complaints; in a context of its own when it has options, which takes longer. */
 export async function open(server: OpsServer, options?: BrowserContextOptions, query = ""): Promise<Page> {
+  return await openAt(`${server.url}/ops/crm-events${query}`, options);
+}
+
+/** Opens any page of ours, as `open` does. */
+export async function openAt(url: string, options?: BrowserContextOptions): Promise<Page> {
   if (browser === undefined) throw new Error("the browser did not start");
   shared ??= await newPage(browser, {});
   const page = options === undefined ? shared : await newPage(browser, options);
   // Leaving first, so that the end of the server is no complaint.
   closers.push(() => (options === undefined ? page.goto("about:blank") : page.context().close()));
-  await page.goto(`${server.url}/ops/crm-events${query}`);
+  await page.goto(url);
   return page;
 }
 
