@@ -9,6 +9,7 @@ import { growth } from "./questions/growth.ts";
 import { kafka } from "./questions/kafka.ts";
 import { latency } from "./questions/latency.ts";
 import { lists } from "./questions/lists.ts";
+import { metrics } from "./questions/metrics.ts";
 import { reads } from "./questions/reads.ts";
 import { relay } from "./questions/relay.ts";
 import { rolling } from "./questions/rolling.ts";
@@ -34,4 +35,5 @@ export const QUESTIONS: readonly Question[] = [
   rolling,
   growth,
   clients,
+  metrics,
 ];

@@ -1,6 +1,5 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import type { Registry } from "prom-client";
 import { version } from "../package.json";
 import { type Ambient, realAmbient } from "./ambient.ts";
 import { openAuth } from "./auth/open.ts";
@@ -38,7 +37,7 @@ import {
 } from "./outbox/index.ts";
 import type { Packed } from "./packed.ts";
 import { createRoutes } from "./routes.ts";
-import { Series } from "./series.ts";
+import { AllSeries, type Series } from "./series.ts";
 import { Hub, traceFanOut } from "./stream/index.ts";
 
 /** Milliseconds that a readiness check waits for the database. */
@@ -86,15 +85,14 @@ export class App {
   /** When the time to stop is over, by performance.now. */
   #deadline = Number.POSITIVE_INFINITY;
 
-  /** @param packed what a compiled binary brings along */
-  constructor(config: Config, logger: Logger, ambient: Ambient = realAmbient, packed: Packed = {}) {
+  /** `packed` is what a compiled binary brings along, `series` what parts count in: by default all of it. */
+  constructor(config: Config, logger: Logger, ambient = realAmbient, packed: Packed = {}, series?: Series) {
     this.#config = config;
     this.#packed = packed;
     this.#logger = logger;
     this.#ambient = ambient;
-    const build = { version, commit: packed.commit ?? "unknown", bun: Bun.version };
-    this.#series = new Series(build, config.KAFKA_BROKERS !== undefined);
-    this.#http = new HttpServer(config.HOST, config.PORT, logger, this.#series.http.refused);
+    this.#series = series ?? new AllSeries(config.KAFKA_BROKERS !== undefined, packed.commit);
+    this.#http = new HttpServer(config.HOST, config.PORT, logger, this.#series.http?.refused);
   }
 
   /** Where the server can be reached. */
@@ -125,12 +123,11 @@ export class App {
     const config = this.#config;
     await this.#http.listen();
     this.#onStop("port", () => this.#http.stop());
-    this.#series.loopLag.start();
-    this.#onStop("event loop lag", () => this.#series.loopLag.stop());
-    const tracing = await openTracing(config, this.#logger, version);
-    this.#tracing = tracing;
+    this.#series.loopLag?.start();
+    this.#onStop("event loop lag", async () => this.#series.loopLag?.stop());
+    this.#tracing = await openTracing(config, this.#logger, version);
     // Stopped last but for those: what the others do while they stop is told too.
-    if (tracing !== undefined) this.#onStop("tracing", () => tracing.stop(), TRACING_GRACE_MS);
+    this.#onStop("tracing", async () => this.#tracing?.stop(), TRACING_GRACE_MS);
     this.#refuseWhenStopped();
     // Bundling takes 0.2 s the first time, so it runs beside the start of the database.
     const assets = loadAssets(this.#packed);
@@ -156,14 +153,13 @@ export class App {
     const hub = await this.#startHub(log);
     const script = await assets;
     this.#refuseWhenStopped();
-    const { registry } = this.#series;
     const relay = this.#startRelay(databaseUrl, log);
     const notifier = new CommitNotifier(sql, this.#logger);
     this.#onStop("commit notifier", () => notifier.stop());
     this.#startHousekeeping(sql);
     const outbox = new OutboxStatus(sql, relay);
-    this.#series.outbox.watch(registry, outbox);
-    const autoheal = await this.#startAutoheal(databaseUrl, registry, { sql, log, relay, hub });
+    this.#series.outbox?.watch(outbox);
+    const autoheal = await this.#startAutoheal(databaseUrl, { sql, log, relay, hub });
 
     this.#http.open(
       createRoutes({
@@ -171,9 +167,9 @@ export class App {
         ambient: this.#ambient,
         hub,
         assets: script,
-        registry,
+        registry: this.#series.registry,
         metrics: this.#series.http,
-        tracing,
+        tracing: this.#tracing,
         outbox: { sql, status: outbox },
         autoheal: { sql, autoheal, token: config.AUTOHEAL_TOKEN },
         auth: openAuth(config, this.#logger, this.#ambient),
@@ -182,8 +178,8 @@ export class App {
           ambient: this.#ambient,
           idempotencyTtlMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
           requireIfMatch: config.REQUIRE_IF_MATCH,
-          keyed: this.#series.idempotency.written,
-          traced: traceWrites(tracing),
+          keyed: this.#series.idempotency?.written,
+          traced: traceWrites(this.#tracing),
           committed: () => (relay.state === "leading" ? relay.kick() : notifier.notify()),
         }),
         http: {
@@ -224,7 +220,6 @@ export class App {
       memory.restore(published, await selectNextOffsets(sql), unrecorded);
     };
     const log = await openLog(this.#config, this.#logger, restore, this.#packed, this.#series.kafka);
-    if (log.care !== undefined) this.#series.kafka?.watch(log.care);
     this.#onStop("event log", () => log.stop(), LOG_GRACE_MS);
     await log.start();
     return log;
@@ -243,7 +238,6 @@ export class App {
       metrics: this.#series.stream,
       traced: traceFanOut(this.#tracing, log.topic),
     });
-    this.#series.stream.watch(hub);
     this.#hub = hub;
     this.#onStop("last bytes of the streams", () =>
       this.#http.flush(Math.min(this.#deadline, performance.now() + FLUSH_MS)),
@@ -272,7 +266,7 @@ export class App {
       logger: this.#logger,
       batch: this.#config.OUTBOX_BATCH,
       pollMs: this.#config.OUTBOX_POLL_MS,
-      settled: this.#series.outbox.settled,
+      settled: this.#series.outbox?.settled,
     });
     this.#onStop("relay", () => relay.stop());
     relay.start();
@@ -280,13 +274,13 @@ export class App {
   }
 
   /** Started last and stopped first: what is being stopped is not to be mended. */
-  async #startAutoheal(databaseUrl: string, registry: Registry, parts: Parts): Promise<Autoheal> {
+  async #startAutoheal(databaseUrl: string, parts: Parts): Promise<Autoheal> {
     const autoheal = new Autoheal({
       openSession: (events) => openSession(databaseUrl, "aetherlink_relay", events, "aetherlink-autoheal"),
       sql: parts.sql,
       logger: this.#logger,
       ambient: this.#ambient,
-      registry,
+      registry: this.#series.registry,
       parts,
       file: resolve(this.#config.AUTOHEAL_FILE),
       replica: `${hostname()}:${new URL(this.#http.url).port || "80"}`,

@@ -3,12 +3,11 @@
  * of prepared statements at 16 clients, on the same database and in turn with it: tenant, lock of the key, look for the key,
  * job, event, stored answer. The server runs whole, with relay, log and stream, and the load's client is on the same cores.
  */
-import type { ReservedSql, Sql } from "postgres";
-import { LEADER_LOCK } from "../../src/outbox/lock.ts";
 import { AUDIENCE, Issuer, newKey, TENANT_A } from "../../test/auth/issuer.ts";
 import type { RunningServer } from "../../test/support/server.ts";
 import type { Bench } from "../harness/bench.ts";
 import type { Database } from "../harness/database.ts";
+import { holdLead } from "../harness/lead.ts";
 import { type Load, request, runLoad } from "../harness/load.ts";
 import { pgbench } from "../harness/pgbench.ts";
 import type { Question } from "../harness/question.ts";
@@ -136,17 +135,4 @@ async function servers(bench: Bench) {
 async function start(bench: Bench, database: Database, env: Record<string, string>) {
   const { url, sql } = await database.create();
   return { server: await bench.server({ DATABASE_URL: url, ...env }), databaseUrl: url, sql };
-}
-
-/** Takes the lead from the server's relay, as another server would have it. */
-async function holdLead(server: RunningServer, sql: Sql): Promise<ReservedSql> {
-  await server.until((output) => output.includes("relay leads"));
-  const session = await sql.reserve();
-  const taken = session`select pg_advisory_lock(${LEADER_LOCK})`.execute();
-  await sql`
-    select pg_terminate_backend(pid) from pg_locks
-    where locktype = 'advisory' and objid = ${LEADER_LOCK} and granted
-      and database = (select oid from pg_database where datname = current_database())`;
-  await taken;
-  return session;
 }

@@ -5,12 +5,12 @@ import type { Packed } from "../packed.ts";
 import { KafkaLog } from "./kafka.ts";
 import type { EventLog } from "./log.ts";
 import { MemoryLog } from "./memory.ts";
-import type { KafkaObserver } from "./metrics.ts";
+import type { KafkaMetrics } from "./metrics.ts";
 
 /**
  * The event log that the configuration asks for, not started: in Kafka with KAFKA_BROKERS, else in this process.
  * @param packed what a compiled binary brings along
- * @param observer told how the clients do, with Kafka
+ * @param metrics what the clients of Kafka count in
  * @param restore refills the in-process log with what an earlier process published
  * @throws {LibraryNotFoundError} for Kafka without librdkafka; its one line names the ways to get it
  */
@@ -19,7 +19,7 @@ export async function openLog(
   logger: Logger,
   restore: (log: MemoryLog) => Promise<void>,
   packed: Packed = {},
-  observer?: KafkaObserver,
+  metrics?: KafkaMetrics,
 ): Promise<EventLog> {
   const { KAFKA_TOPIC: topic, KAFKA_PARTITIONS: partitions } = config;
   if (config.KAFKA_BROKERS === undefined) {
@@ -27,7 +27,7 @@ export async function openLog(
     await restore(log);
     return log;
   }
-  return new KafkaLog({
+  const log = new KafkaLog({
     library: configuredLibrary(config, packed),
     properties: kafkaProperties(config),
     topic,
@@ -35,8 +35,10 @@ export async function openLog(
     replicationFactor: config.KAFKA_REPLICATION_FACTOR,
     group: config.KAFKA_GROUP,
     logger,
-    observer,
+    observer: metrics,
   });
+  metrics?.watch(log.care);
+  return log;
 }
 
 /** Loads librdkafka from where the configuration says, else the one that a binary brings. Throws LibraryNotFoundError. */

@@ -67,7 +67,7 @@ test("a batch is counted by what became of its events, and a fifth refusal as a 
 
 test("what waits in the outbox is counted when it is asked for", async () => {
   const registry = new Registry();
-  new OutboxMetrics(registry).watch(registry, new OutboxStatus(db.sql, { state: "leading" }));
+  new OutboxMetrics(registry).watch(new OutboxStatus(db.sql, { state: "leading" }));
   const [dead = ""] = await append(db.sql, [1, 2, 3]);
   await db.sql`update outbox_events set occurred_at = now() - interval '1 minute', dead_at = now(), held = true where event_id = ${dead}`;
   const values = await valuesOf(registry);
@@ -78,7 +78,7 @@ test("what waits in the outbox is counted when it is asked for", async () => {
 test("nothing is claimed about an outbox that cannot be read", async () => {
   const away = await testDatabase();
   const registry = new Registry();
-  new OutboxMetrics(registry).watch(registry, new OutboxStatus(away.sql, { state: "standby" }));
+  new OutboxMetrics(registry).watch(new OutboxStatus(away.sql, { state: "standby" }));
   await away.sql.end();
   expect(Object.keys(await valuesOf(registry))).not.toContain("outbox_backlog");
   await away.drop();
@@ -110,7 +110,7 @@ function slowStatus() {
 test("a scrape does not wait for a database that hangs: it shows the last count, and says nothing of it when there is none", async () => {
   const { status, asked, answer } = slowStatus();
   const registry = new Registry();
-  new OutboxMetrics(registry).watch(registry, status);
+  new OutboxMetrics(registry).watch(status);
   const first = valuesOf(registry);
   answer(7);
   expect((await first).outbox_backlog).toBe("7");

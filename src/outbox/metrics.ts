@@ -11,6 +11,7 @@ const BATCH_BUCKETS = [1, 2, 10, 50, 100, 500, 1_000, 5_000];
 
 /** The outbox's series. Made once, by the composition root. */
 export class OutboxMetrics {
+  readonly #registry: Registry;
   readonly #publish: Counter<"result">;
   readonly #dead: Counter;
   readonly #delay: Histogram;
@@ -18,6 +19,7 @@ export class OutboxMetrics {
 
   constructor(registry: Registry) {
     const registers = [registry];
+    this.#registry = registry;
     this.#publish = new Counter({
       name: "outbox_publish_total",
       help: "Events that the relay tried to publish: ok, refused (the event's own fault) or unavailable (the log was away).",
@@ -58,7 +60,8 @@ export class OutboxMetrics {
   };
 
   /** Gauges that are read from the database when somebody asks for them; without a value while it is away. */
-  watch(registry: Registry, status: Pick<OutboxStatus, "report" | "relayState">): void {
+  watch(status: Pick<OutboxStatus, "report" | "relayState">): void {
+    const registry = this.#registry;
     const recent = new RecentReport(status);
     const gauge = (name: string, help: string, read: (report: OutboxReport) => number) =>
       new Gauge({

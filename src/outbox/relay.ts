@@ -37,7 +37,7 @@ export interface RelayOptions {
   /** Milliseconds between looks into the outbox when nothing woke the leader. */
   readonly pollMs: number;
   /** Told what became of each batch. */
-  readonly settled?: (settlement: Settlement) => void;
+  readonly settled?: ((settlement: Settlement) => void) | undefined;
   /** Milliseconds of silence after which a leader has lost its lead. Default 10,000. */
   readonly leaseMs?: number;
 }

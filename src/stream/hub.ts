@@ -116,6 +116,7 @@ export class Hub {
       // Events between our position and the tail are gone, so no client can be given them: all begin anew.
       lost: () => this.closeClients(),
     });
+    options.metrics?.watch(this);
     this.#heart = new Heart<Member>(options.heartbeatMs, {
       now: this.now,
       position: () => {

@@ -36,7 +36,6 @@ test("an event for three clients is three deliveries, and one delay", async () =
   const { metrics, values } = counted();
   const log = createLog();
   const hub = await startHub(log, { metrics });
-  metrics.watch(hub);
   const readers = [open(hub), open(hub), open(hub)];
   expect((await values()).clients).toBe(3);
   const records = outgoing(2).map((record) => ({

@@ -2,7 +2,7 @@ import type { Registry } from "prom-client";
 import { AutohealMetrics } from "../../src/autoheal/metrics.ts";
 import { watchPool } from "../../src/db/metrics.ts";
 import { OutboxStatus } from "../../src/outbox/index.ts";
-import { Series } from "../../src/series.ts";
+import { AllSeries } from "../../src/series.ts";
 import type { TestDatabase } from "../support/postgres.ts";
 
 /** One series of a scrape, as `name{labels}` without its value. */
@@ -21,11 +21,11 @@ function linesOf(text: string): string[] {
 }
 
 /** What the server's parts register, all of it: those with Kafka, autoheal's and the pool's too, on a database of a test. */
-export function allSeries(db: TestDatabase): Series {
-  const series = new Series({ version: "1.2.3", commit: "abc1234", bun: Bun.version }, true);
+export function allSeries(db: TestDatabase): AllSeries {
+  const series = new AllSeries(true, "abc1234");
   new AutohealMetrics(series.registry);
   watchPool(series.registry, db.sql);
-  series.outbox.watch(series.registry, new OutboxStatus(db.sql, { state: "leading" }));
+  series.outbox.watch(new OutboxStatus(db.sql, { state: "leading" }));
   series.stream.watch({ clientCount: 0 });
   series.kafka?.watch({ lag: () => 0 });
   return series;
