@@ -15,7 +15,7 @@ import { openSession } from "./db/session.ts";
 import { within } from "./deadline.ts";
 import type { Check } from "./http/health.ts";
 import { HttpServer } from "./http/server.ts";
-import type { TenantLimit } from "./http/tenant-limit.ts";
+import { tenantLimits } from "./http/tenant-limit.ts";
 import { KeyPruner } from "./idempotency/prune.ts";
 import type { EventLog } from "./log/log.ts";
 import type { MemoryLog } from "./log/memory.ts";
@@ -336,13 +336,4 @@ export class App {
   #onStop(name: string, stop: () => Promise<void>, graceMs = 100): void {
     this.#started.push({ name, stop, graceMs });
   }
-}
-
-/** What one tenant may have: twice its rate at once, and in any case the largest body that is taken. */
-function tenantLimits(config: Config): TenantLimit {
-  const { TENANT_RPS, TENANT_BURST, TENANT_BODY_BPS, MAX_BODY_BYTES } = config;
-  return {
-    requests: { rate: TENANT_RPS, burst: TENANT_BURST || Math.max(1, 2 * TENANT_RPS) },
-    bodyBytes: { rate: TENANT_BODY_BPS, burst: Math.max(MAX_BODY_BYTES, 2 * TENANT_BODY_BPS) },
-  };
 }

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
+import type { Config } from "../config.ts";
 import { AppError } from "../errors.ts";
 import { BODY_LIMITS } from "./body.ts";
 import type { TenantEnv } from "./env.ts";
@@ -19,6 +20,17 @@ export interface TenantLimit {
 }
 
 export const NO_LIMIT: Rate = { rate: 0, burst: 0 };
+
+type TenantSettings = Pick<Config, "TENANT_RPS" | "TENANT_BURST" | "TENANT_BODY_BPS" | "MAX_BODY_BYTES">;
+
+/** What one tenant may have: twice its rate at once, and in any case the largest body that is taken. */
+export function tenantLimits(config: TenantSettings): TenantLimit {
+  const { TENANT_RPS, TENANT_BURST, TENANT_BODY_BPS, MAX_BODY_BYTES } = config;
+  return {
+    requests: { rate: TENANT_RPS, burst: TENANT_BURST || Math.max(1, 2 * TENANT_RPS) },
+    bodyBytes: { rate: TENANT_BODY_BPS, burst: Math.max(MAX_BODY_BYTES, 2 * TENANT_BODY_BPS) },
+  };
+}
 
 /** One of the limits: what it counts, and what a request costs. */
 interface Quota {
