@@ -338,7 +338,7 @@ describe.skipIf("missing" in found && process.env.CI !== "true")("in Chromium", 
     await page.goto(`${world.url}/ops/crm-events`);
     await signIn(page, "otto");
     await page.waitForURL(`${world.url}/ops/crm-events`);
-    expect(await page.locator(".outbox").first().textContent()).toContain("Outbox: ");
+    expect(await page.locator(".relay").first().textContent()).toContain("Backlog");
     await context.close();
   }, 30_000);
 });

