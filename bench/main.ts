@@ -29,8 +29,8 @@ else process.exit(await all());
 
 function list(): void {
   for (const { name, asks, needs } of QUESTIONS) {
-    const absent = needs.flatMap((need) => missing(need) ?? []);
-    print(`${name.padEnd(12)} ${asks}${absent.length === 0 ? "" : ` (needs ${absent.join(", ")})`}`);
+    const needed = needs.map((need) => (missing(need) === undefined ? need : `${need}, which is missing`));
+    print(`${name.padEnd(12)} ${asks}${needed.length === 0 ? "" : ` Needs ${needed.join(", ")}.`}`);
   }
 }
 

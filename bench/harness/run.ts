@@ -13,12 +13,13 @@ export type Outcome = Pick<Answer, "figures" | "usage" | "notes" | "notRun">;
 
 /** A question's process and its folder. */
 export class Run {
-  readonly #folder: string;
+  /** Where all that it makes is; gone when it was stopped. */
+  readonly folder: string;
   readonly #child: Bun.Subprocess;
   readonly #told = Promise.withResolvers<Outcome>();
 
   private constructor(folder: string, main: string, name: string, isQuick: boolean) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#child = Bun.spawn([process.execPath, main, "--question", name, ...(isQuick ? ["quick"] : [])], {
       // Everything below carries the folder in its environment or its command line.
       env: { ...process.env, TMPDIR: folder },
@@ -55,10 +56,10 @@ export class Run {
     this.#child.kill("SIGKILL");
     // What is left has lost its parent. PostgreSQL's own signal for ending at once is SIGQUIT.
     for (const signal of ["SIGQUIT", "SIGKILL"] as const) {
-      for (const pid of processesOf(this.#folder)) signalProcess(pid, signal);
-      for (let i = 0; i < 20 && processesOf(this.#folder).length > 0; i++) await Bun.sleep(50);
+      for (const pid of processesOf(this.folder)) signalProcess(pid, signal);
+      for (let i = 0; i < 20 && processesOf(this.folder).length > 0; i++) await Bun.sleep(50);
     }
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,5 @@
 /** GET by id through the full stack, with and without a bearer token. */
-import { AUDIENCE, Issuer, newKey, TENANT_A } from "../../test/auth/issuer.ts";
+import { identity, TENANT_A } from "../harness/issuer.ts";
 import { request, runLoad } from "../harness/load.ts";
 import type { Question } from "../harness/question.ts";
 
@@ -13,18 +13,17 @@ export const reads: Question = {
   needs: [],
   async measure(bench) {
     const database = await bench.database();
-    const issuer = bench.keep(await new Issuer([await newKey("k1")]).start());
-    const token = await issuer.token({ exp: Math.floor(Date.now() / 1_000) + 36_000 });
-    const start = async (env: Record<string, string>, headers: Record<string, string>) => {
+    const { env, headers } = await identity(bench);
+    const start = async (settings: Readonly<Record<string, string>>, more: Readonly<Record<string, string>>) => {
       const { url, sql } = await database.create();
-      const server = await bench.server({ DATABASE_URL: url, ...env });
+      const server = await bench.server({ DATABASE_URL: url, ...settings });
       const rows = await sql<{ id: string }[]>`
         insert into jobs (tenant_id, id, version, title, status, created_at, updated_at)
         select ${TENANT_A}, gen_random_uuid(), 1, 'Replace compressor, rooftop unit ' || n, 'Open', now(), now()
         from generate_series(1, ${JOBS}::int) n returning id`;
       await sql`vacuum analyze jobs`;
       const requests = rows.map(({ id }) =>
-        request("GET", `/api/crm/jobs/${id}`, { "X-Tenant-Id": TENANT_A, ...headers }),
+        request("GET", `/api/crm/jobs/${id}`, { "X-Tenant-Id": TENANT_A, ...more }),
       );
       return async (during: string) => {
         const done = bench.watch(during, { server: server.process.pid, PostgreSQL: database.pid });
@@ -37,10 +36,7 @@ export const reads: Question = {
       };
     };
     const open = await start({}, {});
-    const closed = await start(
-      { OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: AUDIENCE },
-      { Authorization: `Bearer ${token}` },
-    );
+    const closed = await start(env, headers);
     const taken = await bench.inTurn({
       GET: () => open("GET by id"),
       "with a token": () => closed("GET with a token"),

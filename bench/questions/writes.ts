@@ -3,10 +3,10 @@
  * of prepared statements at 16 clients, on the same database and in turn with it: tenant, lock of the key, look for the key,
  * job, event, stored answer. The server runs whole, with relay, log and stream, and the load's client is on the same cores.
  */
-import { AUDIENCE, Issuer, newKey, TENANT_A } from "../../test/auth/issuer.ts";
 import type { RunningServer } from "../../test/support/server.ts";
 import type { Bench } from "../harness/bench.ts";
 import type { Database } from "../harness/database.ts";
+import { identity, TENANT_A } from "../harness/issuer.ts";
 import { holdLead } from "../harness/lead.ts";
 import { type Load, request, runLoad } from "../harness/load.ts";
 import { pgbench } from "../harness/pgbench.ts";
@@ -122,17 +122,16 @@ function postOf(headers: Record<string, string>) {
 /** One that is open, one that asks for tokens, and one whose relay never gets the lead; each on a database of its own. */
 async function servers(bench: Bench) {
   const database = await bench.database();
-  const issuer = bench.keep(await new Issuer([await newKey("k1")]).start());
-  const token = await issuer.token({ exp: Math.floor(Date.now() / 1_000) + 36_000 });
+  const { env, headers } = await identity(bench);
   const open = await start(bench, database, {});
-  const closed = await start(bench, database, { OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: AUDIENCE });
+  const closed = await start(bench, database, env);
   const held = await start(bench, database, {});
   const holder = await holdLead(held.server, held.sql);
   bench.keep({ stop: async () => holder.release() });
-  return { database, open, closed, held, bearer: { Authorization: `Bearer ${token}` } };
+  return { database, open, closed, held, bearer: headers };
 }
 
-async function start(bench: Bench, database: Database, env: Record<string, string>) {
+async function start(bench: Bench, database: Database, env: Readonly<Record<string, string>>) {
   const { url, sql } = await database.create();
   return { server: await bench.server({ DATABASE_URL: url, ...env }), databaseUrl: url, sql };
 }
