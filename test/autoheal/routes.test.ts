@@ -114,6 +114,7 @@ describe("status, audit, events and acknowledgements", () => {
     ["/autoheal/status"],
     ["/autoheal/audit"],
     ["/autoheal/events"],
+    ["/ops/autoheal"],
     ["/autoheal/ack", ACK],
   ];
 
