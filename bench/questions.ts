@@ -5,6 +5,7 @@ import { binary } from "./questions/binary.ts";
 import { clients } from "./questions/clients.ts";
 import { endToEnd } from "./questions/end-to-end.ts";
 import { fanOut } from "./questions/fan-out.ts";
+import { firstEvent } from "./questions/first-event.ts";
 import { growth } from "./questions/growth.ts";
 import { kafka } from "./questions/kafka.ts";
 import { latency } from "./questions/latency.ts";
@@ -20,6 +21,7 @@ import { writes } from "./questions/writes.ts";
 
 export const QUESTIONS: readonly Question[] = [
   start,
+  firstEvent,
   binary,
   writes,
   reads,

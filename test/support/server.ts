@@ -92,3 +92,14 @@ export async function processesWith(text: string): Promise<number[]> {
     .filter((line) => line.includes(text) && line.includes("postgres"))
     .map((line) => Number.parseInt(line, 10));
 }
+
+/** Hertz of the ticks in /proc: USER_HZ, which is 100 on every Linux that Bun runs on. */
+const TICKS = 100;
+
+/** Milliseconds that a process has had a processor for, on any of them: what it needs, however busy the machine is. */
+export async function processorMs(pid: number): Promise<number> {
+  const stat = await Bun.file(`/proc/${pid}/stat`).text();
+  // Behind the name, which may have blanks and brackets in it: utime and stime are fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS;
+}
