@@ -56,7 +56,7 @@ async function measure(command: string): Promise<Round> {
       env: environment(folder),
     });
     try {
-      await server.until((output) => /Send a first event:\n\n[^]*?\n\n/.test(output));
+      await server.until((output) => /Send a first event:\n\n[\s\S]*?\n\n/.test(output));
       const ready = since();
       const event = await showFirstEvent(server.output).then(since);
       const stopping = performance.now();
@@ -94,7 +94,7 @@ function environment(folder: string): Record<string, string> {
 /** Opens the page that the terminal names, pastes the line that it prints, and waits for the row. */
 async function showFirstEvent(output: string): Promise<void> {
   const [, page = ""] = /Page +(\S+)/.exec(output) ?? [];
-  const [, curl = ""] = /Send a first event:\n\n([^]*?)\n\n/.exec(output) ?? [];
+  const [, curl = ""] = /Send a first event:\n\n([\s\S]*?)\n\n/.exec(output) ?? [];
   const chromium = findChromium();
   if ("missing" in chromium) throw new Error(chromium.missing);
   const browser = await launchChromium(chromium.path);
