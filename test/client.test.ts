@@ -33,10 +33,7 @@ test("the typed client knows paths, parameters, bodies and answers", async () =>
   expect(page.data.map((row) => row.id)).toEqual([job.id]);
   const history = await (await client.jobs[":id"].events.$get({ param: { id: job.id }, query: {} })).json();
   expect(history.data.map((event) => event.delivery.state)).toEqual(["committed", "committed", "committed"]);
-  const batch = await client[":collection{jobs:batch}"].$post({
-    param: { collection: "jobs:batch" },
-    json: { jobs: [{ title: "x" }] },
-  });
+  const batch = await client["jobs:batch"].$post({ json: { jobs: [{ title: "x" }] } });
   expect((await batch.json()).jobs).toHaveLength(1);
 
   // @ts-expect-error There is no such status.

@@ -84,7 +84,7 @@ const attempts: Record<string, string | (() => Attempt[])> = {
   ],
   "DELETE /api/crm/jobs/:id": () => [{ path: `/api/crm/jobs/${alice.job}`, status: 404 }],
   "GET /api/crm/jobs/:id/events": () => [{ path: `/api/crm/jobs/${alice.job}/events`, status: 404 }],
-  "POST /api/crm/:collection{jobs:batch}": () => [
+  "POST /api/crm/jobs:batch": () => [
     {
       path: "/api/crm/jobs:batch",
       body: { jobs: [{ title: "x" }, { title: "x", accountId: alice.account }] },

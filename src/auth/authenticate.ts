@@ -35,7 +35,6 @@ export function authenticate(authentication: Authentication) {
       });
     }
     c.set("caller", caller);
-    c.set("log", c.var.log.child({ principal: caller.principal }));
     await next();
   });
 }

@@ -47,10 +47,10 @@ export function jobRoutes(deps: CrmDependencies) {
     });
 }
 
-/** `POST /api/crm/jobs:batch`: a path of its own beside those of the jobs. Hono takes a colon for a parameter's name, hence the pattern. */
+/** `POST /api/crm/jobs:batch`: a path of its own beside those of the jobs. */
 export function jobBatchRoute(deps: CrmDependencies) {
   return new Hono<TenantEnv>().post(
-    "/:collection{jobs:batch}",
+    "/jobs:batch",
     noParameters,
     ...jsonBody(),
     validate("json", jobBatchSchema),

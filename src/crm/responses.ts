@@ -14,8 +14,8 @@ export function entityResponse<Entity>(c: Context<TenantEnv>, { version, body }:
   const headers = { ...CACHE_HEADERS, ETag: `"v${version}"` };
   return shownAs<Entity>(
     isKnown(c.req.header("if-none-match"), version)
-      ? c.body(null, 304, headers)
-      : c.body(body, 200, { ...headers, "Content-Type": "application/json" }),
+      ? new Response(null, { status: 304, headers })
+      : new Response(body, { headers: { ...headers, "Content-Type": "application/json" } }),
   );
 }
 

@@ -1,3 +1,4 @@
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { Ambient } from "../ambient.ts";
 import type { Logger } from "../metrics/logger.ts";
@@ -10,8 +11,8 @@ import { requestOutcome } from "./traced.ts";
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 
 /**
- * Gives each request its id (the caller's `X-Request-Id` where it is harmless), its trace and its logger, and logs one
- * line, counts it and ends its span when the response is ready.
+ * Gives each request its id (the caller's `X-Request-Id` where it is harmless) and its trace, and logs one line, counts it
+ * and ends its span when the response is ready.
  */
 export function requestContext(logger: Logger, ambient: Ambient, metrics?: HttpMetrics, tracing?: Tracing) {
   return createMiddleware<AppEnv>(async (c, next) => {
@@ -23,14 +24,25 @@ export function requestContext(logger: Logger, ambient: Ambient, metrics?: HttpM
     const trace = span?.trace ?? continueTrace(c.req.header("traceparent"));
     c.set("requestId", requestId);
     c.set("trace", trace);
-    c.set("log", logger.child({ requestId, traceId: trace.traceId }));
-    c.var.log.debug({ method: c.req.method, path: c.req.path }, "request began");
+    c.set("logger", logger);
+    const { method, path } = c.req;
+    logger.debug({ ...ofRequest(c), method, path }, "request began");
     await next();
-    c.header("X-Request-Id", requestId);
+    c.res.headers.set("X-Request-Id", requestId);
     const took = performance.now() - began;
     metrics?.answered(c, took / 1_000);
     span?.end(requestOutcome(c, startMs + took));
     const ms = Math.round(took * 100) / 100;
-    c.var.log.info({ method: c.req.method, path: c.req.path, status: c.res.status, ms }, "request");
+    logger.info({ ...ofRequest(c), method, path, status: c.res.status, ms }, "request");
   });
+}
+
+/**
+ * What every line about a request says of it. Fields and no logger of its own, for most requests write one line: two child
+ * loggers a request were a tenth of the work for a GET.
+ */
+export function ofRequest(c: Context): { requestId: string; traceId: string; principal?: string } {
+  const caller = c.get("caller");
+  const told = { requestId: c.get("requestId"), traceId: c.get("trace").traceId };
+  return caller === undefined ? told : { ...told, principal: caller.principal };
 }

@@ -17,7 +17,8 @@ export type Bindings = { server: Server<undefined> };
 /** What middleware leaves for the handlers of every route. */
 export interface RequestVariables {
   requestId: string;
-  log: Logger;
+  /** The server's; what a line about the request should say of it is `ofRequest`. */
+  logger: Logger;
   trace: Trace;
 }
 
@@ -43,6 +44,7 @@ declare module "hono" {
   /** Known to middleware of any environment. */
   interface ContextVariableMap {
     bodyLimits?: BodyLimits;
+    caller?: Caller;
     identity?: Identity;
     /** Faults of the body's text that its parser does not see, for the validation to tell with its own. */
     unkept?: readonly Fault[];

@@ -4,6 +4,7 @@ import { matchedRoutes } from "hono/route";
 import { METHOD_NAME_ALL } from "hono/router";
 import { isUnavailable } from "../db/pool.ts";
 import { AppError } from "../errors.ts";
+import { ofRequest } from "./context.ts";
 import type { AppEnv } from "./env.ts";
 import { problemResponse, statusOf } from "./problem.ts";
 
@@ -20,7 +21,7 @@ export function tooSlow(): HTTPException {
 /** Turns whatever a handler threw into a problem; what is not meant for callers is logged and answered as 'internal'. */
 export function onError(error: unknown, c: Context<AppEnv>): Response {
   const shown = toAppError(error);
-  if (statusOf(shown) >= 500) c.var.log.error({ err: error }, "request failed");
+  if (statusOf(shown) >= 500) c.get("logger").error({ ...ofRequest(c), err: error }, "request failed");
   return problemResponse(shown, c.req.path, c.var.requestId);
 }
 

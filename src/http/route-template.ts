@@ -3,8 +3,6 @@ import { matchedRoutes } from "hono/route";
 import { METHOD_NAME_ALL } from "hono/router";
 import type { RouterRoute } from "hono/types";
 
-/** A parameter of Hono's with the only text that it takes, such as `:collection{jobs:batch}`. */
-const FIXED_PARAMETER = /:\w+\{([^{}]+)\}/g;
 const ENTITY = /^\/api\/crm\/(?:jobs|accounts|contacts)(?=\/|$)/;
 
 /** The route that takes a request, rather than the middleware before it; undefined when none does. */
@@ -15,7 +13,7 @@ export function routeOf(c: Context): RouterRoute | undefined {
 /** A route's path as its requests are counted: as `/api/crm/jobs/:id`; files, whose names change with their content, as one. */
 export function routeTemplate(path: string): string {
   if (path.startsWith("/assets/")) return "/assets/:file";
-  return path.replace(FIXED_PARAMETER, "$1");
+  return path;
 }
 
 /**

@@ -80,7 +80,7 @@ export function tenantLimit({ requests, bodyBytes }: TenantLimit, now: () => num
       if (!taken.allowed) throw tooMany(refusal, taken, headers());
     }
     await next();
-    for (const [name, value] of Object.entries(headers())) c.header(name, value);
+    for (const [name, value] of Object.entries(headers())) c.res.headers.set(name, value);
   });
 }
 

@@ -25,9 +25,7 @@ export interface RequestShape {
 
 /** SHA-256 of the request, each part preceded by its length so that no two requests share an encoding. */
 export function fingerprint(request: RequestShape): Uint8Array {
-  const hasher = new Bun.CryptoHasher("sha256");
-  for (const part of [request.method, request.path, request.query, request.principal, request.contentType]) {
-    hasher.update(`${Buffer.byteLength(part)}:${part}`);
-  }
-  return hasher.update(request.body).digest();
+  const parts = [request.method, request.path, request.query, request.principal, request.contentType];
+  const head = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join("");
+  return new Bun.CryptoHasher("sha256").update(head).update(request.body).digest();
 }

@@ -68,8 +68,7 @@ export function readWrite(row: WriteRow | undefined): { response: StoredResponse
  * Its type says what a successful one has in it, for the typed client (`src/crm/api.ts`).
  */
 export function writeResponse<Body>({ response, replayed }: { response: StoredResponse; replayed: boolean }) {
-  const headers = new Headers(response.headers);
-  if (replayed) headers.set("Idempotent-Replayed", "true");
+  const headers = replayed ? { ...response.headers, "Idempotent-Replayed": "true" } : response.headers;
   // A 204 must not have a body, not even an empty one.
   return shownAs<Body>(
     new Response(response.status === 204 ? null : response.body, { status: response.status, headers }),

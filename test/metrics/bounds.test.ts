@@ -59,7 +59,7 @@ test("when every route was used, well and badly, there are under 400 series, and
   }
   // Some were written, so that they can be read and changed.
   expect(statuses.get("POST /api/crm/jobs")).toEqual([201, 400]);
-  expect(statuses.get("POST /api/crm/:collection{jobs:batch}")).toEqual([201, 400]);
+  expect(statuses.get("POST /api/crm/jobs:batch")).toEqual([201, 400]);
   const text = await scrape();
   for (const [method, path] of routes) {
     if (path === "/metrics") continue;
