@@ -269,6 +269,21 @@ describe("without the tenant setting", () => {
   });
 });
 
+test("jobs of his that are made in one transaction with hers see and take nothing of hers", async () => {
+  const make = (tenant: string, body: object) => ask(routes.app, tenant, "POST /api/crm/jobs", { body });
+  const hers = { title: SECRET, accountId: alice.account, contactId: alice.contact };
+  const answers = await Promise.all([
+    ...[1, 2, 3].map(() => make(ALICE, hers)),
+    ...[1, 2, 3].map(() => make(BOB, { title: "his own" })),
+    ...[hers.accountId, hers.contactId].map((id, i) => make(BOB, { title: "x", [i ? "contactId" : "accountId"]: id })),
+  ]);
+  expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201, 201, 422, 422]);
+  for (const { text } of answers.slice(3)) expect(text).not.toContain(SECRET);
+  const [{ shared } = { shared: false }] = await db.sql<{ shared: boolean }[]>`
+    select exists (select from jobs a join jobs b on a.xmin = b.xmin where a.tenant_id = ${ALICE} and b.tenant_id = ${BOB}) as shared`;
+  expect(shared).toBe(true);
+});
+
 /** Those in plain SQL only format, and stand in the place of their call, so that PostgreSQL counts none. */
 test("all this has called every SQL function of ours that has statements: a new one has to be reached by an attempt", async () => {
   const uncalled = async () => {
