@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import shipped from "../../autoheal.json";
-import { checkRules, parseRules, RulesError } from "./rules.ts";
+import { ACTION_TYPES, checkRules, parseRules, RulesError } from "./rules.ts";
 
 const relay = { "restart-relay": { type: "restart-relay" } };
 const exec = { type: "exec", command: ["/bin/true"] };
@@ -21,6 +22,15 @@ test("the file that is shipped is well formed, and acts inside the server alone"
   expect(Object.values(actions).map(({ type }) => type)).not.toContain("exec");
 });
 
+test("the file that docs/operations.md shows is well formed, and it tells of every type of action", async () => {
+  const page = await Bun.file(join(import.meta.dir, "../../docs/operations.md")).text();
+  const [, example = ""] = /```json\n(\{\n {2}"dryRun"[^`]+)```/.exec(page) ?? [];
+  const { actions, rules } = parseRules(example);
+  expect(rules).toHaveLength(5);
+  expect(actions["restart-container"]?.dryRun).toBe(true);
+  for (const type of ACTION_TYPES) expect(page).toContain(`\`${type}\``);
+});
+
 test("what reaches outside is a dry run unless said otherwise", () => {
   const { actions } = parseRules(
     JSON.stringify({ actions: { ...relay, e: exec, w: { type: "webhook", url: "http://x.example/" } }, rules: [] }),
@@ -38,6 +48,11 @@ describe("a fault is told with its place", () => {
       "#/actions/a/type must be one of restart-relay",
     ],
     ["a shell line", { actions: { a: { type: "exec", command: "rm -rf /" } }, rules: [] }, "#/actions/a/command"],
+    [
+      "a target that is part of a word",
+      { actions: { a: { ...exec, command: ["x", "name={target}"], targets: ["y"] } }, rules: [] },
+      "#/actions/a/command/1 must be {target} alone",
+    ],
     ["a program that is missing", { actions: { a: { type: "exec", command: [] } }, rules: [] }, "must name a program"],
     [
       "a URL of another kind",

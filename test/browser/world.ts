@@ -114,7 +114,7 @@ function watch(): void {
   });
   // The document is parsed and no deferred script has run yet.
   document.addEventListener("readystatechange", () => {
-    const root = document.getElementById("ops");
+    const root = document.querySelector("#ops, #autoheal");
     if (document.readyState === "interactive" && root !== null)
       observer.observe(root, { childList: true, subtree: true });
   });
