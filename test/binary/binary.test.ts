@@ -107,6 +107,10 @@ describe("with DATABASE_URL", () => {
     expect(await get("/docs")).toContain("/api/crm/jobs");
     expect(JSON.parse(await get("/openapi.json"))).toHaveProperty("openapi");
     expect(await get("/healthz/ready")).toContain('"leading"');
+    // There is no autoheal.json here: the rules are those that the binary carries.
+    const { rules, actions } = JSON.parse(await get("/autoheal/status"));
+    expect(rules.source).toBe("built-in");
+    expect(actions.map(({ name }: { name: string }) => name)).toContain("restart-relay");
     await postAndSee(server);
     expect(await server.stop()).toBe(0);
     expect(await readdir(folder)).toEqual(["aetherlink"]);
