@@ -11,6 +11,7 @@ import { EmbeddedPostgres } from "./db/embedded/index.ts";
 import { watchPool } from "./db/metrics.ts";
 import { migrate } from "./db/migrate.ts";
 import { createPool, probe, type Sql } from "./db/pool.ts";
+import { DIRECT, findPooling, refuseSharedSessions } from "./db/pooler.ts";
 import { openSession } from "./db/session.ts";
 import { within } from "./deadline.ts";
 import type { Check } from "./http/health.ts";
@@ -135,11 +136,18 @@ export class App {
 
     const databaseUrl = config.DATABASE_URL ?? (await this.#startEmbeddedPostgres());
     this.#refuseWhenStopped();
-    const sql = createPool(databaseUrl, config.DATABASE_POOL, this.#logger);
+    const pooling = config.DATABASE_URL === undefined ? DIRECT : await findPooling(databaseUrl, this.#logger);
+    refuseSharedSessions(pooling, config.DATABASE_SESSION_URL);
+    if (pooling.sharesSessions) this.#logger.info(pooling, "the database is behind a pooler");
+    const sql = createPool(databaseUrl, config.DATABASE_POOL, this.#logger, pooling.keepsStatements);
     this.#onStop("database pool", () => sql.end({ timeout: 1 }));
     watchPool(this.#series.registry, sql);
     await probe(sql);
-    const applied = await migrate(sql);
+    const sessionUrl = config.DATABASE_SESSION_URL ?? databaseUrl;
+    const sessions = sessionUrl === databaseUrl ? sql : createPool(sessionUrl, 1, this.#logger);
+    if (sessions !== sql) this.#onStop("sessions of the start", () => sessions.end({ timeout: 1 }));
+    if (sessions !== sql) await probe(sessions);
+    const applied = await migrate(sessions);
     if (applied.migrations.length + applied.functions.length > 0) this.#logger.info(applied, "migrations applied");
     if (applied.newer.length > 0)
       this.#logger.warn(
@@ -148,18 +156,19 @@ export class App {
       );
 
     this.#refuseWhenStopped();
-    const log = await this.#startLog(sql);
+    const log = await this.#startLog(sql, sessions);
+    if (sessions !== sql) await sessions.end({ timeout: 1 });
     this.#refuseWhenStopped();
     const hub = await this.#startHub(log);
     const script = await assets;
     this.#refuseWhenStopped();
-    const relay = this.#startRelay(databaseUrl, log);
+    const relay = this.#startRelay(sessionUrl, log);
     const notifier = new CommitNotifier(sql, this.#logger);
     this.#onStop("commit notifier", () => notifier.stop());
     this.#startHousekeeping(sql);
     const outbox = new OutboxStatus(sql, relay);
     this.#series.outbox?.watch(outbox);
-    const autoheal = await this.#startAutoheal(databaseUrl, { sql, log, relay, hub });
+    const autoheal = await this.#startAutoheal(sessionUrl, { sql, log, relay, hub });
 
     this.#http.open(
       createRoutes({
@@ -211,9 +220,9 @@ export class App {
     return url;
   }
 
-  async #startLog(sql: Sql): Promise<EventLog> {
+  async #startLog(sql: Sql, sessions: Sql): Promise<EventLog> {
     const restore = async (memory: MemoryLog) => {
-      await refuseSecondLog(sql);
+      await refuseSecondLog(sessions);
       // The count first: what is published between the two is counted and not restored, which only leaves a gap.
       const unrecorded = await countUnpublished(sql);
       const published = await selectPublished(sql, this.#config.LOG_RECORDS + RESTORE_MARGIN);
@@ -259,9 +268,9 @@ export class App {
     }
   }
 
-  #startRelay(databaseUrl: string, log: EventLog): Relay {
+  #startRelay(sessionUrl: string, log: EventLog): Relay {
     const relay = new Relay({
-      openSession: (events) => openSession(databaseUrl, "aetherlink_relay", events),
+      openSession: (events) => openSession(sessionUrl, "aetherlink_relay", events),
       log: tracePublish(log, this.#tracing),
       logger: this.#logger,
       batch: this.#config.OUTBOX_BATCH,
@@ -274,9 +283,9 @@ export class App {
   }
 
   /** Started last and stopped first: what is being stopped is not to be mended. */
-  async #startAutoheal(databaseUrl: string, parts: Parts): Promise<Autoheal> {
+  async #startAutoheal(sessionUrl: string, parts: Parts): Promise<Autoheal> {
     const autoheal = new Autoheal({
-      openSession: (events) => openSession(databaseUrl, "aetherlink_relay", events, "aetherlink-autoheal"),
+      openSession: (events) => openSession(sessionUrl, "aetherlink_relay", events, "aetherlink-autoheal"),
       sql: parts.sql,
       logger: this.#logger,
       ambient: this.#ambient,

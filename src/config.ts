@@ -29,6 +29,14 @@ const fields = {
     .optional()
     .meta({ secret: true })
     .describe("PostgreSQL 15 or newer. Unset: an embedded PostgreSQL 18 with its data in DATA_DIR."),
+  DATABASE_SESSION_URL: z
+    .string()
+    .refine(isPostgresUrl, "must be a URL like postgres://user:password@host:5432/database")
+    .optional()
+    .meta({ secret: true })
+    .describe(
+      "The same database past a pooler, for what needs a session of its own: relay, autoheal and migrations. Needed when DATABASE_URL leads through PgBouncer in transaction mode.",
+    ),
   DATABASE_POOL: integer(1, 500, 16).describe("Connections for requests; three more serve relay and housekeeping."),
   DATA_DIR: z
     .string()

@@ -4,14 +4,15 @@ import { createLogger } from "../metrics/logger.ts";
 import { CommandError } from "./exit.ts";
 
 /**
- * Runs `work` on the database of DATABASE_URL.
+ * Runs `work` on the database of DATABASE_URL, by DATABASE_SESSION_URL where that is set.
  * @param otherwise what to do when there is none
  * @throws {CommandError | ConfigError | DatabaseError}
  */
 export async function withDatabase<T>(otherwise: string, work: (sql: Sql, config: Config) => Promise<T>): Promise<T> {
   const config = readConfig();
   if (config.DATABASE_URL === undefined) throw new CommandError(`DATABASE_URL: is not set; ${otherwise}`);
-  const sql = createPool(config.DATABASE_URL, 1, createLogger("silent", "json"));
+  // Past a pooler where there is one: migrations hold a lock of their session.
+  const sql = createPool(config.DATABASE_SESSION_URL ?? config.DATABASE_URL, 1, createLogger("silent", "json"));
   try {
     await probe(sql);
     return await work(sql, config);

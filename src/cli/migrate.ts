@@ -21,7 +21,7 @@ export const migrateCommand = defineCommand({
     ["migrate --dry-run || echo 'something is pending'", "in a pipeline"],
   ],
   no: "--dry-run: something is pending",
-  environment: ["DATABASE_URL"],
+  environment: ["DATABASE_URL", "DATABASE_SESSION_URL"],
   run: async (values, _, { out }) => {
     const dryRun = values["dry-run"] === true;
     return await withDatabase(EMBEDDED, async (sql) => {

@@ -22,7 +22,7 @@ export const outboxList = defineCommand({
     ["outbox list", "how far behind the relay is, and what it gave up"],
     ["outbox list --json | jq -r '.data[].eventId'", "only the dead letters' ids"],
   ],
-  environment: ["DATABASE_URL"],
+  environment: ["DATABASE_URL", "DATABASE_SESSION_URL"],
   run: ({ json = false }, _, context) =>
     outbox({ action: "list", eventIds: [], all: false, json, reason: undefined }, context),
 });
@@ -38,7 +38,7 @@ export const outboxRequeue = defineCommand({
     ["outbox requeue --all --reason 'message.max.bytes was raised'", "all, once their cause is mended"],
   ],
   no: NO_SUCH,
-  environment: ["DATABASE_URL"],
+  environment: ["DATABASE_URL", "DATABASE_SESSION_URL"],
   run: (values, eventIds, context) => decide("requeue", values, eventIds, context),
 });
 
@@ -55,7 +55,7 @@ export const outboxDiscard = defineCommand({
     ],
   ],
   no: NO_SUCH,
-  environment: ["DATABASE_URL"],
+  environment: ["DATABASE_URL", "DATABASE_SESSION_URL"],
   run: (values, eventIds, context) => decide("discard", values, eventIds, context),
 });
 

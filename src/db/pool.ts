@@ -13,10 +13,12 @@ const CONNECT_TIMEOUT_S = 10;
  * Opens a pool. Nothing connects before the first query.
  * @param url postgres:// URL
  * @param max connections at most
+ * @param prepare whether statements are prepared by name: less work for each, but not every pooler keeps the names
  */
-export function createPool(url: string, max: number, log: Logger): Sql {
+export function createPool(url: string, max: number, log: Logger, prepare = true): Sql {
   return postgres(url, {
     max,
+    prepare,
     connect_timeout: CONNECT_TIMEOUT_S,
     // The types that we read need no look-up of the server's catalogue, which would cost a round trip a connection.
     fetch_types: false,

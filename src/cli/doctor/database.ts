@@ -3,6 +3,7 @@ import { embeddedPostgresAvailable } from "../../db/embedded/server-files.ts";
 import { MigrationError, pendingFiles } from "../../db/migrate.ts";
 import { MIGRATIONS } from "../../db/migrations.ts";
 import { createPool, probe, type Sql } from "../../db/pool.ts";
+import { findPooling } from "../../db/pooler.ts";
 import { within } from "../../deadline.ts";
 import { createLogger } from "../../metrics/logger.ts";
 import type { Packed } from "../../packed.ts";
@@ -14,6 +15,8 @@ const ANSWER_MS = 5_000;
 /** Connections that a server opens beside its pool: relay, autoheal, and one to spare. */
 const BESIDE_POOL = 3;
 
+/** Statements are not prepared by name: a pooler may stand before the database that does not keep the names. */
+const SILENT = createLogger("silent", "json");
 /** Connections of all checks: one that hangs must not keep the others waiting. */
 const POOL = 5;
 
@@ -28,7 +31,7 @@ export class DatabaseLook {
     this.#config = config;
     this.#packed = packed;
     const url = config.DATABASE_URL;
-    this.#sql = url === undefined ? undefined : createPool(url, POOL, createLogger("silent", "json"));
+    this.#sql = url === undefined ? undefined : createPool(url, POOL, SILENT, false);
     this.#answered = this.#look();
   }
 
@@ -88,7 +91,32 @@ export class DatabaseLook {
         `${where}: it allows ${row.max} connections, and a server opens up to ${needed}`,
         "raise max_connections, or lower DATABASE_POOL",
       );
-    return ok(where);
+    return await this.#sessions(where);
+  }
+
+  /** Whether what needs a session of its own gets one. */
+  async #sessions(where: string): Promise<Finding> {
+    const { DATABASE_URL: url = "", DATABASE_SESSION_URL: sessionUrl } = this.#config;
+    const pooling = await findPooling(url, SILENT);
+    if (sessionUrl === undefined && !pooling.sharesSessions) return ok(where);
+    if (sessionUrl === undefined)
+      return failed(
+        `${where}: behind a pooler that gives every transaction another session`,
+        "set DATABASE_SESSION_URL to the server itself",
+      );
+    try {
+      if (!(await findPooling(sessionUrl, SILENT)).sharesSessions) return ok(`${where}; DATABASE_SESSION_URL answers`);
+      return failed(
+        "DATABASE_SESSION_URL leads through a pooler that gives every transaction another session, too",
+        "let it lead to the server itself",
+      );
+    } catch (error) {
+      const reason = reasonOf(error).replace(/^DATABASE_URL: /, "");
+      return failed(
+        `DATABASE_SESSION_URL: ${reason}`,
+        todoFor(codeOf(error)).replaceAll("DATABASE_URL", "DATABASE_SESSION_URL"),
+      );
+    }
   }
 }
 
