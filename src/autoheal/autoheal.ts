@@ -5,6 +5,7 @@ import type { Session, SessionEvents } from "../db/session.ts";
 import { within } from "../deadline.ts";
 import type { Logger } from "../metrics/logger.ts";
 import { LeadershipLostError, Lease } from "../outbox/index.ts";
+import { Pauses } from "../pauses.ts";
 import { type AckRequest, acknowledge, type MadeAck } from "./acks.ts";
 import { AlertInbox } from "./alerts.ts";
 import { CHANNEL } from "./channel.ts";
@@ -70,7 +71,7 @@ export class Autoheal {
   readonly #metrics: AutohealMetrics;
   readonly #follower: Follower;
   #stopping = false;
-  #stop = Promise.withResolvers<void>();
+  #pauses = new Pauses();
   #wake = Promise.withResolvers<void>();
   #woken = false;
   #done: Promise<void> | undefined;
@@ -122,7 +123,7 @@ export class Autoheal {
     if (this.#done !== undefined) return;
     await this.rules.start();
     this.#stopping = false;
-    this.#stop = Promise.withResolvers<void>();
+    this.#pauses = new Pauses();
     this.state = "standby";
     this.feed.start();
     this.#follower.start();
@@ -134,7 +135,7 @@ export class Autoheal {
   /** Ends what is under way and hands over the lead. Safe twice. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#stop.resolve();
+    this.#pauses.end();
     this.feed.stop();
     await Promise.all([this.rules.stop(), this.#follower.stop()]);
     if (this.#done !== undefined && (await within(STOP_MS, this.#done)) === "late") await this.#session?.close();
@@ -187,7 +188,7 @@ export class Autoheal {
       if (row?.leads) break;
       this.#backoffMs = BACKOFF_FIRST_MS;
       if (this.#stopping) return;
-      await this.#pause(STANDBY_MS);
+      await this.#pauses.wait(STANDBY_MS);
     }
     if (this.#stopping) return;
     const lease = new Lease(session, leaseMs);
@@ -226,7 +227,7 @@ export class Autoheal {
         if (!this.#woken) {
           this.#wake = Promise.withResolvers<void>();
           const turnMs = this.#options.turnMs ?? TURN_MS;
-          await this.#pause(leader.isUneasy ? Math.min(turnMs, UNEASY_MS) : turnMs, this.#wake.promise);
+          await this.#pauses.wait(leader.isUneasy ? Math.min(turnMs, UNEASY_MS) : turnMs, this.#wake.promise);
         }
       }
     } finally {
@@ -250,15 +251,7 @@ export class Autoheal {
     const message = "autoheal is interrupted and does nothing, will try again";
     this.#options.logger.warn({ err: error, retryMs: Math.round(ms) }, message);
     this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS);
-    await this.#pause(ms);
-  }
-
-  /** Waits, or until stop. */
-  async #pause(ms: number, orUntil?: Promise<void>): Promise<void> {
-    const elapsed = Promise.withResolvers<void>();
-    const timer = setTimeout(elapsed.resolve, ms);
-    await Promise.race([elapsed.promise, this.#stop.promise, ...(orUntil === undefined ? [] : [orUntil])]);
-    clearTimeout(timer);
+    await this.#pauses.wait(ms);
   }
 }
 

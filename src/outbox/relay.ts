@@ -2,6 +2,7 @@ import type { Session, SessionEvents } from "../db/session.ts";
 import { within } from "../deadline.ts";
 import type { EventLog } from "../log/log.ts";
 import type { Logger } from "../metrics/logger.ts";
+import { Pauses } from "../pauses.ts";
 import { RelayLeader, type StepResult } from "./leader.ts";
 import { LeadershipLostError, Lease } from "./lease.ts";
 import { tryLead } from "./lock.ts";
@@ -57,8 +58,8 @@ export class Relay {
   /** Resolved by a kick; a new one for each wait. */
   #wake = Promise.withResolvers<void>();
   #kicked = false;
-  /** Resolved by stop. */
-  #stop = Promise.withResolvers<void>();
+  /** Ended by stop. */
+  #pauses = new Pauses();
   #backoffMs = BACKOFF_FIRST_MS;
 
   constructor(options: RelayOptions) {
@@ -69,7 +70,7 @@ export class Relay {
   start(): void {
     if (this.#done !== undefined) return;
     this.#stopping = false;
-    this.#stop = Promise.withResolvers<void>();
+    this.#pauses = new Pauses();
     this.state = "standby";
     this.#done = this.#run().finally(() => {
       this.#done = undefined;
@@ -109,7 +110,7 @@ export class Relay {
 
   async #halt(): Promise<void> {
     this.#stopping = true;
-    this.#stop.resolve();
+    this.#pauses.end();
     if (this.#done !== undefined && (await within(STOP_MS, this.#done)) === "late") {
       this.#options.logger.warn("the relay stops in the middle of its work: what was not recorded is published again");
       await this.#session?.close();
@@ -143,7 +144,7 @@ export class Relay {
       this.#backoffMs = BACKOFF_FIRST_MS;
       if (isFirst) this.#options.logger.info("another server's relay leads, this one stands by");
       if (this.#stopping) return;
-      await this.#pause(Math.min(this.#options.pollMs, STANDBY_MS));
+      await this.#pauses.wait(Math.min(this.#options.pollMs, STANDBY_MS));
     }
     await session.sql.unsafe(INDEXES_ONLY);
     const lease = new Lease(session, this.#leaseMs);
@@ -223,7 +224,7 @@ export class Relay {
   async #waitForWork(atMostMs: number): Promise<void> {
     if (this.#kicked) return;
     this.#wake = Promise.withResolvers<void>();
-    await this.#pause(Math.min(this.#options.pollMs, atMostMs), this.#wake.promise);
+    await this.#pauses.wait(Math.min(this.#options.pollMs, atMostMs), this.#wake.promise);
   }
 
   /** Jitter, so that replicas do not come back to a recovering database together. */
@@ -231,14 +232,7 @@ export class Relay {
     const ms = this.#backoffMs * (0.5 + Math.random() / 2);
     this.#options.logger.warn({ err: error, retryMs: Math.round(ms) }, message);
     this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS);
-    await this.#pause(ms);
-  }
-
-  /** Waits, or until stop. A kick does not shorten it: writers must not turn a back-off into a busy loop. */
-  async #pause(ms: number, orUntil?: Promise<void>): Promise<void> {
-    const elapsed = Promise.withResolvers<void>();
-    const timer = setTimeout(elapsed.resolve, ms);
-    await Promise.race([elapsed.promise, this.#stop.promise, ...(orUntil === undefined ? [] : [orUntil])]);
-    clearTimeout(timer);
+    // A kick does not shorten it: writers must not turn a back-off into a busy loop.
+    await this.#pauses.wait(ms);
   }
 }
