@@ -37,7 +37,7 @@ const fields = {
     .describe(
       "The same database past a pooler, for what needs a session of its own: relay, autoheal and migrations. Needed when DATABASE_URL leads through PgBouncer in transaction mode.",
     ),
-  DATABASE_POOL: integer(1, 500, 16).describe("Connections for requests; three more serve relay and housekeeping."),
+  DATABASE_POOL: integer(1, 500, 16).describe("Connections for requests; two more serve the relay and autoheal."),
   DATA_DIR: z
     .string()
     .min(1)
