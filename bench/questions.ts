@@ -11,6 +11,7 @@ import { kafka } from "./questions/kafka.ts";
 import { latency } from "./questions/latency.ts";
 import { lists } from "./questions/lists.ts";
 import { metrics } from "./questions/metrics.ts";
+import { page } from "./questions/page.ts";
 import { reads } from "./questions/reads.ts";
 import { relay } from "./questions/relay.ts";
 import { rolling } from "./questions/rolling.ts";
@@ -37,5 +38,6 @@ export const QUESTIONS: readonly Question[] = [
   rolling,
   growth,
   clients,
+  page,
   metrics,
 ];

@@ -10,7 +10,7 @@ import type { EventView } from "./frame.ts";
 import { listenToKeys, readShortcuts, writeShortcuts } from "./keys.ts";
 import { OutboxPoll } from "./outbox-poll.ts";
 import { Page } from "./page.ts";
-import { MAX_ROWS } from "./rows.ts";
+import { FAST, MAX_ROWS } from "./rows.ts";
 import { watchScroll } from "./scroll.ts";
 import { SkewMeter } from "./skew.ts";
 import {
@@ -29,6 +29,8 @@ import { EventStream } from "./stream.ts";
 const TYPING_MS = 350;
 /** Milliseconds for which a term that could be completed is waited for: half of one would match nothing. */
 const UNFINISHED_MS = 1_000;
+/** Milliseconds between two drawings while events come fast. */
+const FAST_MS = 100;
 /** Milliseconds between two words to a screen reader about new events. */
 const ANNOUNCE_MS = 20_000;
 
@@ -38,6 +40,10 @@ export class OpsApp implements Commands {
   /** Events since the last animation frame. */
   #arrived: EventView[] = [];
   #frame: number | undefined;
+  /** Something else than events happened since the last drawing. */
+  #isAsked = false;
+  /** By performance.now. */
+  #drawnAt = 0;
   #typing: number | undefined;
   /** A filter that is waited for. */
   #draft: string | undefined;
@@ -86,6 +92,7 @@ export class OpsApp implements Commands {
 
   readonly dispatch = (action: OpsAction): void => {
     this.#state = reduce(this.#state, action);
+    this.#isAsked = true;
     this.#schedule();
   };
 
@@ -224,9 +231,17 @@ export class OpsApp implements Commands {
   #schedule(): void {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = undefined;
+      if (this.#isTooSoon) return this.#schedule();
+      this.#isAsked = false;
+      this.#drawnAt = performance.now();
       this.#takeArrived();
       render(this.#view(), this.root);
     });
+  }
+
+  /** Events that come faster than anybody reads are drawn ten times a second, and most of them never: newer ones are on top by then. */
+  get #isTooSoon(): boolean {
+    return !this.#isAsked && this.#arrived.length > FAST && performance.now() - this.#drawnAt < FAST_MS;
   }
 
   #takeArrived(): void {

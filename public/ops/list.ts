@@ -4,6 +4,7 @@ import { readKey, termOf, valuesOf } from "../../src/filter/index.ts";
 import type { Commands } from "./commands.ts";
 import type { EventView } from "./frame.ts";
 import { EventRow, type RowContext } from "./row.ts";
+import { FAST } from "./rows.ts";
 import type { OpsState } from "./state.ts";
 
 interface ListProps {
@@ -12,22 +13,52 @@ interface ListProps {
   readonly commands: Commands;
 }
 
+/** Pixels that a row is high at least. */
+const ROW_PX = 37;
+/** Rows drawn in addition with each frame in which few come: 500 at once would take the time of many frames. */
+const STEP = 40;
+
 /** The rows. What is drawn of a row is kept as long as the row: the renderer passes over what it is given a second time. */
 export class EventList extends Component<ListProps> {
   #drawn = new WeakMap<EventView, VNode>();
   #context: RowContext | undefined;
 
+  /** Rows that are drawn: all of them, unless they come fast. */
+  #drawnRows = Number.POSITIVE_INFINITY;
+  #isFast = false;
+  #frame: number | undefined;
+
   override shouldComponentUpdate(next: ListProps): boolean {
+    if (next.rows !== this.props.rows) this.#drawnRows = this.#howMany(next);
     return next.rows !== this.props.rows || next.state.zone !== this.props.state.zone;
+  }
+
+  override componentDidUpdate(): void {
+    if (this.#drawnRows >= this.props.rows.length || this.#frame !== undefined) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = undefined;
+      if (!this.#isFast) this.#drawnRows += STEP;
+      this.#isFast = false;
+      this.forceUpdate();
+    });
   }
 
   override render({ rows, state, commands }: ListProps) {
     const context = this.#contextOf(state, commands);
+    const drawn = rows.length > this.#drawnRows ? rows.slice(0, this.#drawnRows) : rows;
     return html`
       <ol class="events" aria-label="Events, newest first" onClick=${this.#onClick}>
-        ${rows.map((row) => this.#draw(row, context, state.now))}
+        ${drawn.map((row) => this.#draw(row, context, state.now))}
       </ol>
     `;
+  }
+
+  /** A reader at the newest rows is shown those, at the pace of the screen; the others follow as soon as it is calm. */
+  #howMany({ rows }: ListProps): number {
+    const [before] = this.props.rows;
+    const added = before === undefined ? rows.length : rows.indexOf(before);
+    this.#isFast = added < 0 || added > FAST;
+    return this.#isFast ? Math.ceil(window.innerHeight / ROW_PX) : this.#drawnRows;
   }
 
   #draw(row: EventView, context: RowContext, now: number): VNode {

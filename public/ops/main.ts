@@ -6,5 +6,6 @@ const root = document.getElementById("ops");
 const state = document.getElementById("ops-state");
 if (root !== null && state !== null) {
   const data: OpsData = JSON.parse(state.textContent);
-  new OpsApp(root, data).start();
+  // What the server rendered is seen first: taking it over takes longer than drawing it.
+  requestAnimationFrame(() => setTimeout(() => new OpsApp(root, data).start()));
 }

@@ -63,10 +63,13 @@ export class EventRow extends Component<RowProps, { readonly isOpen: boolean }> 
     `;
   }
 
-  /** Without scripts every row has its JSON, for it could not come later; with them a closed row has none. */
+  /**
+   * Without scripts every row has its JSON, for it could not come later. With them a closed row has none: what is in a `noscript`
+   * is only read over then, and goes as the script takes over.
+   */
   #body(row: EventView, context: RowContext) {
-    if (context.zone === "utc")
-      return html`<pre class="json" tabindex="0" aria-label="Event as JSON">${formatJson(row.frame)}</pre>`;
+    if (typeof document === "undefined")
+      return html`<noscript><pre class="json" tabindex="0" aria-label="Event as JSON">${formatJson(row.frame)}</pre></noscript>`;
     return this.state.isOpen ? html`<${Detail} row=${row} context=${context} />` : null;
   }
 }

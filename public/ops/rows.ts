@@ -2,8 +2,8 @@ import type { EventView } from "./frame.ts";
 
 /** Rows on the page at most. */
 export const MAX_ROWS = 500;
-/** New rows in one frame up to which each flashes; more than these would be a flicker, not a hint. */
-const MAX_FLASH = 8;
+/** New rows in one frame up to which each flashes; more than these would be a flicker, not a hint, and nobody reads them all. */
+export const FAST = 8;
 
 /** The events of the page, newest first, at most MAX_ROWS each. */
 export interface Rows {
@@ -41,7 +41,7 @@ export function addEvents(
 ): Rows {
   const next = nextBehind(rows.next, seen);
   if (added.length === 0) return { ...rows, next };
-  const fresh = added.length <= MAX_FLASH;
+  const fresh = added.length <= FAST;
   const newest = newestFirst(added);
   if (isHeld) return { ...rows, next, held: on(newest, rows.held), heldCount: rows.heldCount + added.length };
   return {
@@ -68,7 +68,7 @@ export function replaceEvents(rows: Rows, events: readonly EventView[], at: numb
 /** Shows what was held back. */
 export function resume(rows: Rows, at: number): Rows {
   if (rows.heldCount === 0) return rows;
-  const fresh = rows.heldCount <= MAX_FLASH;
+  const fresh = rows.heldCount <= FAST;
   const held = rows.held.map((row) => ({ ...row, fresh, shownAt: at }));
   return { ...rows, shown: on(held, calm(rows.shown)), held: [], heldCount: 0 };
 }

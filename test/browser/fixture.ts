@@ -12,7 +12,7 @@ import { calledBy } from "../support/caller.ts";
 export interface TestEvent {
   readonly type?: string;
   readonly title?: string;
-  readonly status?: string;
+  readonly status?: string | undefined;
   readonly tenantId?: string;
   /** In place of an event of ours: what a foreign producer wrote. */
   readonly value?: unknown;
@@ -25,6 +25,8 @@ export interface OpsServer {
   readonly url: string;
   /** Makes an event happen; it is in the log when this resolves. */
   publish(event: TestEvent): Promise<void>;
+  /** Makes many happen at once; it does not wait for the stream. */
+  publishAll(events: readonly TestEvent[]): Promise<void>;
   /** Closes every open stream; clients are to come back. */
   cutStreams(): Promise<void>;
   /** Answers new streams with 503, as a server that starts does. */
@@ -101,6 +103,11 @@ class LogServer implements OpsServer {
     await this.#log.publish([record(event, this.#now)]);
     const end = formatVector(new Map((await this.#log.watermarks()).map(({ partition, high }) => [partition, high])));
     while (this.position !== end) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async publishAll(events: readonly TestEvent[]): Promise<void> {
+    this.#now = Date.now();
+    await this.#log.publish(events.map((event) => record(event, this.#now)));
   }
 
   async cutStreams(): Promise<void> {
