@@ -14,10 +14,6 @@ export const brokers: string = process.env.KAFKA_TEST_BROKERS ?? "";
 /** What is missing and how to get it; undefined when it is there. */
 export function missing(need: Need): string | undefined {
   if (need === "kafka") return brokers === "" ? "a Kafka: set KAFKA_TEST_BROKERS" : undefined;
-  if (need === "chromium") {
-    const found = findChromium();
-    return "missing" in found ? found.missing : undefined;
-  }
   if (need === "nginx") return nginxPath() === undefined ? "nginx" : undefined;
   if (need === "chromium") {
     const found = findChromium();
