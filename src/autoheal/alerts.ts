@@ -40,7 +40,7 @@ const alertSchema = z.object({
     .datetime({ offset: true, error: TIME_RULE })
     // The database's offsets and years have other bounds.
     .transform((text) => new Date(text))
-    .refine((time) => time.getTime() >= 0 && time.getTime() < Date.UTC(3000, 0), TIME_RULE)
+    .refine((time) => time.getTime() >= Date.UTC(1969, 11, 31) && time.getTime() < Date.UTC(3000, 0, 2), TIME_RULE)
     .transform((time) => time.toISOString()),
   fingerprint: z.string("must be 16 hexadecimal digits").regex(/^[0-9a-f]{16}$/, "must be 16 hexadecimal digits"),
 });
