@@ -29,5 +29,5 @@ describe.skipIf(testBrokers() === undefined || nginxPath() === undefined)("a rol
     expect(new Set(seen)).toEqual(new Set([writes]));
     // Each stream was with one of them at least once when that one stopped.
     expect(Math.min(...reconnects)).toBeGreaterThanOrEqual(1);
-  });
+  }, 90_000);
 });
