@@ -10,7 +10,7 @@ import { loadavg } from "node:os";
 import { missing } from "./harness/needs.ts";
 import { type Answer, isMet, type Question } from "./harness/question.ts";
 import { describeMachine, merge, readResults, section, writeResults } from "./harness/results.ts";
-import { answerQuestion, Run } from "./harness/run.ts";
+import { answerQuestion, type Outcome, Run } from "./harness/run.ts";
 import { median } from "./harness/stats.ts";
 import { versions } from "./harness/versions.ts";
 import { QUESTIONS } from "./questions.ts";
@@ -55,33 +55,30 @@ async function all(): Promise<number> {
       process.exit(130);
     });
   }
+  const old = await readResults();
+  const order = QUESTIONS.map(({ name }) => name);
+  const installed = { machine: describeMachine(), versions: await versions() };
   for (const { name, asks, needs } of questions) {
     print(`# ${name}: ${asks}`);
     const [at, from, before] = [new Date().toISOString(), performance.now(), loadavg()[0] ?? Number.NaN];
     const absent = needs.flatMap((need) => missing(need) ?? []);
-    let outcome = { notRun: `needs ${absent.join(", ")}`, figures: [], usage: [], notes: [] } as Awaited<
-      ReturnType<Run["outcome"]>
-    >;
+    let outcome: Outcome = { notRun: `needs ${absent.join(", ")}`, figures: [], usage: [], notes: [] };
     if (absent.length === 0) {
       running = await Run.start(import.meta.path, name, isQuick);
       outcome = await running.outcome(LIMIT_MS);
       running = undefined;
     }
     const seconds = (performance.now() - from) / 1_000;
-    answers.push({ name, asks, at, commit, seconds, load: [before, loadavg()[0] ?? Number.NaN], ...outcome });
-    print(
-      section(answers.at(-1) as Answer)
-        .slice(4)
-        .join("\n"),
-    );
+    const answer = { name, asks, at, commit, seconds, load: [before, loadavg()[0] ?? Number.NaN] as const, ...outcome };
+    answers.push(answer);
+    print(section(answer).slice(4).join("\n"));
+    // After each, so that one which fails takes nothing with it, and the last can reckon with the others.
+    if (!isQuick) await writeResults(merge(old, answers, order, installed));
   }
   const seconds = (performance.now() - began) / 1_000;
-  if (!isQuick) {
-    const full = asked.length === 0 ? { at: new Date().toISOString(), seconds } : undefined;
-    const order = QUESTIONS.map(({ name }) => name);
-    await writeResults(
-      merge(await readResults(), answers, order, { machine: describeMachine(), versions: await versions(), full }),
-    );
+  if (!isQuick && asked.length === 0) {
+    const full = { at: new Date().toISOString(), seconds };
+    await writeResults(merge(old, answers, order, { ...installed, full }));
   }
   return summary(answers, seconds);
 }

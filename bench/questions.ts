@@ -15,6 +15,7 @@ import { page } from "./questions/page.ts";
 import { reads } from "./questions/reads.ts";
 import { relay } from "./questions/relay.ts";
 import { rolling } from "./questions/rolling.ts";
+import { scale } from "./questions/scale.ts";
 import { start } from "./questions/start.ts";
 import { stream } from "./questions/stream.ts";
 import { takeover } from "./questions/takeover.ts";
@@ -40,4 +41,5 @@ export const QUESTIONS: readonly Question[] = [
   clients,
   page,
   metrics,
+  scale,
 ];
