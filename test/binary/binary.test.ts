@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { buildBinary } from "../../src/binary/build.ts";
 import { readFolder } from "../../src/cli/grafana.ts";
 import { loadAssets } from "../../src/ops/index.ts";
+import { Receiver } from "../metrics/receiver.ts";
 import { testBrokers } from "../support/brokers.ts";
 import { type TestDatabase, testDatabase } from "../support/postgres.ts";
 import { processesWith, processorMs, ROOT, RunningServer } from "../support/server.ts";
@@ -77,6 +78,22 @@ async function postAndSee(server: RunningServer): Promise<void> {
 test("it is smaller than 150 MB", () => {
   expect(Bun.file(join(built, "aetherlink")).size).toBeLessThan(MAX_BYTES);
 });
+
+test("with an endpoint set it sends spans by the library that it brings along, and its metrics name the commit", async () => {
+  const receiver = new Receiver();
+  try {
+    const server = await start({ DATABASE_URL: db.url, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }).ready();
+    await postAndSee(server);
+    const scrape = await (await fetch(`${server.url}/metrics`)).text();
+    expect(scrape).toMatch(/^aetherlink_build_info\{version="[^"]+",commit="[0-9a-f]{7,}(-dirty)?",bun="[^"]+"\} 1$/m);
+    expect(await server.stop()).toBe(0);
+    expect(receiver.spans.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(["server", "client", "producer", "consumer"]),
+    );
+  } finally {
+    await receiver.stop();
+  }
+}, 60_000);
 
 test("in an empty folder, with nothing set, it serves on the PostgreSQL that it brings along, and keeps its data there", async () => {
   const server = await start({}).ready();

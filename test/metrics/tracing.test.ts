@@ -3,7 +3,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { testBrokers } from "../kafka/support.ts";
 import { type TestDatabase, testDatabase } from "../support/postgres.ts";
 import { RunningServer } from "../support/server.ts";
+import { until } from "../support/wait.ts";
+import { documented } from "./document.ts";
 import { type Behaviour, Receiver } from "./receiver.ts";
+import { sampleOf } from "./world.ts";
 
 const TENANT = "12345678-1234-1234-1234-123456789012";
 const CALLER = "b7ad6b7169203331";
@@ -179,6 +182,17 @@ describe("with a receiver", () => {
         "messaging.kafka.offset": frame.offset,
       });
       expect(frame.headers.traceparent).toBe(`00-${traceId}-${producer?.parentSpanId}-01`);
+      // The series of Kafka are there, and true of this broker.
+      await until("the clients have reported", 15_000, async () => {
+        const scrape = await (await fetch(`${server.url}/metrics`)).text();
+        return (
+          (sampleOf(scrape, "kafka_brokers_up") ?? 0) >= 1 && sampleOf(scrape, "kafka_consumer_lag_messages") === 0
+        );
+      });
+      const scrape = await (await fetch(`${server.url}/metrics`)).text();
+      const names = [...scrape.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? "");
+      expect(names.toSorted()).toEqual((await documented()).map(({ name }) => name).toSorted());
+      expect(sampleOf(scrape, "kafka_producer_queue_messages")).toBe(0);
       const kcat = Bun.spawn(["kcat", "-b", testBrokers() ?? "", "-t", topic, "-C", "-e", "-q", "-f", "%h\n"]);
       expect(await new Response(kcat.stdout).text()).toContain(`traceparent=${frame.headers.traceparent}`);
     },
