@@ -1,10 +1,15 @@
 /**
- * What metrics and traces cost: the same load on servers that count, that do not, and that send spans, in turn. A second server that
- * counts is measured like the others: how far it is from the first is how far chance goes. A scrape is measured at rest, under
- * load, and with a million events in the outbox.
+ * What metrics and traces cost: servers that count, that do not, and that send spans, under the same load in the same window, so
+ * that whatever else the machine does meets them alike; the kernel shares its cores evenly among them, and what one does more a
+ * request it does fewer of. A second server that counts is measured like the others: how far it is from the first is how far
+ * chance goes. What is counted for a POST is run in a loop beside. A scrape is measured at rest, under load, and with a
+ * million events in the outbox.
  */
 import { join } from "node:path";
 import type { Sql } from "postgres";
+import type { OutboxRow } from "../../src/outbox/record.ts";
+import { AllSeries } from "../../src/series.ts";
+import { Frame } from "../../src/stream/frame.ts";
 import { Receiver } from "../../test/metrics/receiver.ts";
 import { seriesOf } from "../../test/metrics/world.ts";
 import type { Bench } from "../harness/bench.ts";
@@ -12,14 +17,17 @@ import type { Database } from "../harness/database.ts";
 import { holdLead } from "../harness/lead.ts";
 import { request, runLoad } from "../harness/load.ts";
 import type { Question } from "../harness/question.ts";
+import { median } from "../harness/stats.ts";
 
-const CLIENTS = 16;
-const WINDOW_S = 4;
-const ROUNDS = 9;
+/** Of each server. */
+const CLIENTS = 6;
+const WINDOW_S = 8;
 const TENANT = "12345678-1234-1234-1234-123456789012";
 const SCRAPES = 200;
 /** Events in the outbox that nobody publishes. */
 const BACKLOG = 1_000_000;
+/** Times that what is counted for a POST is done in the loop. */
+const TURNS = 300_000;
 
 export const metrics: Question = {
   name: "metrics",
@@ -29,65 +37,109 @@ export const metrics: Question = {
     const database = await bench.database();
     const receiver = bench.keep(new Receiver());
     const spans = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
+    const tenth = { ...spans, OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.1" };
     const uncounted = [process.execPath, join(import.meta.dir, "..", "harness", "uncounted.ts")];
-    const off = await serverOn(bench, database, {}, uncounted);
-    const on = await serverOn(bench, database, {});
-    const again = await serverOn(bench, database, {});
-    const tenth = await serverOn(bench, database, {
-      ...spans,
-      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
-      OTEL_TRACES_SAMPLER_ARG: "0.1",
-    });
-    const traced = await serverOn(bench, database, spans);
-    const seconds = bench.seconds(WINDOW_S);
-    const post = async (during: string, { server }: Served) => {
-      const done = bench.watch(during, { server: server.process.pid, PostgreSQL: database.pid });
-      const result = await runLoad({ url: server.url, connections: CLIENTS, requests: [postRequest()], seconds });
-      const used = done();
-      // What the bench's own receiver does is of this process, and in no figure.
-      receiver.spans.length = 0;
-      return { perSecond: result.perSecond, micros: (1e6 * used.server) / result.answers, failed: result.failed };
+    const servers = {
+      "nothing counted": await serverOn(bench, database, {}, uncounted),
+      counted: await serverOn(bench, database, {}),
+      "counted, a second server": await serverOn(bench, database, {}),
+      "counted, a tenth of the traces sent": await serverOn(bench, database, tenth),
+      "counted, every trace sent": await serverOn(bench, database, spans),
     };
-    const taken = await bench.inTurn(
-      {
-        off: () => post("POST, nothing counted", off),
-        on: () => post("POST, counted", on),
-        again: () => post("POST, counted, a second server", again),
-        tenth: () => post("POST, counted, a tenth of the traces sent", tenth),
-        traced: () => post("POST, counted, every trace sent", traced),
-      },
-      { rounds: bench.isQuick ? 1 : ROUNDS },
-    );
-    const row = (name: "off" | "on" | "again" | "tenth" | "traced", what: string) =>
+    type Name = keyof typeof servers;
+    const window =
+      (...names: Name[]) =>
+      async () => {
+        const pids = Object.fromEntries(names.map((name) => [name, servers[name].server.process.pid]));
+        const done = bench.watch("POST", pids);
+        const load = { connections: CLIENTS, requests: [postRequest()], seconds: bench.seconds(WINDOW_S) };
+        const results = await Promise.all(names.map((name) => runLoad({ ...load, url: servers[name].server.url })));
+        const used = done();
+        receiver.spans.length = 0;
+        return Object.fromEntries(
+          names.flatMap((name, i) => {
+            const { perSecond = 0, answers = 0, failed = 0 } = results[i] ?? {};
+            const micros = (1e6 * (used[name] ?? 0)) / answers;
+            return [
+              [`${name}: throughput`, perSecond],
+              [`${name}: CPU`, micros],
+              [`${name}: failed`, failed],
+            ] as const;
+          }),
+        );
+      };
+    const taken = await bench.inTurn({
+      counting: window("nothing counted", "counted", "counted, a second server"),
+      tracing: window("nothing counted", "counted, a tenth of the traces sent", "counted, every trace sent"),
+    });
+    const compare = (turn: "counting" | "tracing", name: Name, bar?: number) => {
+      const to = (what: string) =>
+        taken
+          .of(turn, `${name}: ${what}`)
+          .map((value, i) => value / (taken.of(turn, `nothing counted: ${what}`)[i] ?? NaN));
+      const held = bar === undefined ? undefined : { atLeast: bar };
       bench.figure({
-        what: `POST /api/crm/jobs, ${CLIENTS} connections, ${what}`,
-        unit: "1/s",
-        values: taken.of(name, "perSecond"),
-      });
-    const cost = (name: "on" | "again" | "tenth" | "traced", figure: "perSecond" | "micros", bar?: number) =>
-      bench.figure({
-        what: `… to that without, ${figure === "micros" ? "CPU of the server for one" : "throughput"}`,
+        what: `POST, ${name}: throughput to that of nothing counted`,
         unit: "",
-        values: taken.ratio(name, "off", figure),
+        values: to("throughput"),
         digits: 3,
-        bar: bar === undefined ? undefined : { atLeast: bar },
+        bar: held,
       });
-    row("off", "nothing counted");
-    row("on", "counted");
-    cost("on", "perSecond", 0.98);
-    cost("on", "micros");
-    row("again", "counted, a second server of the same kind");
-    cost("again", "perSecond");
-    cost("again", "micros");
-    row("tenth", "counted, a tenth of the traces sent");
-    cost("tenth", "perSecond");
-    cost("tenth", "micros");
-    row("traced", "counted, every trace sent: four spans a POST");
-    cost("traced", "perSecond");
-    cost("traced", "micros");
-    await scrapes(bench, database, on);
+      bench.figure({ what: "… the server's CPU for one, to that", unit: "", values: to("CPU"), digits: 3 });
+    };
+    const cpu = taken.of("counting", "nothing counted: CPU");
+    bench.figure({ what: "POST, nothing counted: the server's CPU for one", unit: "µs", values: cpu });
+    compare("counting", "counted", 0.98);
+    compare("counting", "counted, a second server");
+    compare("tracing", "counted, a tenth of the traces sent");
+    compare("tracing", "counted, every trace sent");
+    const loop = countedForOne();
+    bench.figure({ what: "what is counted for a POST, run in a loop: CPU", unit: "µs", values: loop, digits: 2 });
+    bench.figure({
+      what: "… to the server's CPU for one",
+      unit: "",
+      values: [median(loop) / median(cpu)],
+      digits: 4,
+      bar: { atMost: 0.02 },
+    });
+    await scrapes(bench, database, servers.counted);
   },
 };
+
+/** CPU microseconds of all counting from a POST's answer to its event's fan-out to one stream, in five runs. */
+function countedForOne(): number[] {
+  const { http, idempotency, outbox, stream } = new AllSeries(false);
+  const handler = () => new Response();
+  const route = { basePath: "/", path: "/api/crm/jobs", method: "POST", handler };
+  const now = Date.now();
+  const event: OutboxRow = {
+    id: "1",
+    event_id: "",
+    tenant_id: TENANT,
+    type: "JobCreated",
+    aggregate_type: "Job",
+    aggregate_id: "",
+    payload: "{}",
+    traceparent: null,
+    occurred_at: new Date(now),
+    retry_count: 0,
+  };
+  const position = { partition: 0, offset: 0, timestamp: now };
+  const published = { published: [{ row: event, position }], refused: [], held: [], left: [], interruption: undefined };
+  const headers = { ce_time: event.occurred_at.toISOString() };
+  const frame = new Frame({ ...position, topic: "t", key: "", value: "{}", headers }, "0:1");
+  return Array.from({ length: 6 }, () => {
+    const before = process.cpuUsage();
+    for (let i = 0; i < TURNS; i++) {
+      http.count(route, 201, 0.003);
+      idempotency.written("proceed");
+      outbox.settled(published);
+      stream.fannedOut([frame], 1, now + 4);
+    }
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / TURNS;
+  }).slice(1);
+}
 
 interface Served {
   readonly server: Awaited<ReturnType<Bench["server"]>>;
@@ -125,8 +177,11 @@ async function scrapes(bench: Bench, database: Database, { server }: Served): Pr
   const times = bench.size(SCRAPES, 20);
   const bar = { atMost: 15 };
   await scrape(server.url, 10);
+  const done = bench.watch("scrapes at rest", { server: server.process.pid });
   const rest = await scrape(server.url, times);
+  const cpuMs = (1_000 * done().server) / times;
   bench.figure({ what: `scrape at rest, of ${times}`, unit: "ms", values: rest.ms, digits: 2, bar });
+  bench.figure({ what: "… the server's CPU for one", unit: "ms", values: [cpuMs], digits: 2 });
   const load = runLoad({
     url: server.url,
     connections: CLIENTS,

@@ -14,7 +14,7 @@ import {
 } from "@opentelemetry/sdk-trace";
 import type { Config } from "../../config.ts";
 import type { Logger } from "../logger.ts";
-import { parseTraceparent } from "../trace.ts";
+import { parseTraceparent, type TraceParent } from "../trace.ts";
 import type { RequestSpan, Tracing, Work } from "./tracing.ts";
 
 export interface OpenTelemetryOptions {
@@ -41,12 +41,15 @@ export class OpenTelemetryTracing implements Tracing {
   readonly #provider: TracerProvider;
   readonly #tracer: Tracer;
   readonly #logger: Logger;
+  /** What is below a request that is not recorded need not be asked for. */
+  readonly #followsParent: boolean;
   #stopped: Promise<void> | undefined;
 
   constructor(options: OpenTelemetryOptions) {
     const { endpoint, headers, timeoutMs, logger } = options;
     const exporter = new OTLPTraceExporter({ url: endpoint, headers: { ...headers }, timeoutMillis: timeoutMs });
     this.#logger = logger;
+    this.#followsParent = options.sampler.startsWith("parentbased_");
     this.#provider = new TracerProvider({
       sampler: samplerOf(options),
       resource: resourceFromAttributes({ ...options.resource }),
@@ -63,7 +66,8 @@ export class OpenTelemetryTracing implements Tracing {
   }
 
   request(traceparent: string | undefined, startMs: number): RequestSpan {
-    const span = this.#tracer.startSpan("request", { kind: SpanKind.SERVER, startTime: startMs }, below(traceparent));
+    const context = below(parseTraceparent(traceparent));
+    const span = this.#tracer.startSpan("request", { kind: SpanKind.SERVER, startTime: startMs }, context);
     const { traceId, spanId, traceFlags } = span.spanContext();
     return {
       trace: { traceId, traceparent: `00-${traceId}-${spanId}-0${traceFlags & 1}` },
@@ -77,9 +81,9 @@ export class OpenTelemetryTracing implements Tracing {
   }
 
   record({ kind, parent, name, startMs, endMs, attributes, error }: Work): void {
-    const context = below(parent);
-    if (context === ROOT_CONTEXT) return;
-    const span = this.#tracer.startSpan(name, { kind: KINDS[kind], startTime: startMs, attributes }, context);
+    const above = parseTraceparent(parent);
+    if (above === undefined || (this.#followsParent && !above.isSampled)) return;
+    const span = this.#tracer.startSpan(name, { kind: KINDS[kind], startTime: startMs, attributes }, below(above));
     if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error });
     span.end(endMs);
   }
@@ -92,9 +96,8 @@ export class OpenTelemetryTracing implements Tracing {
   }
 }
 
-/** The context of what a traceparent names; the root when it names nothing. */
-function below(traceparent: string | undefined) {
-  const parent = parseTraceparent(traceparent);
+/** The context of somebody's span; the root when there is none. */
+function below(parent: TraceParent | undefined) {
   if (parent === undefined) return ROOT_CONTEXT;
   const { traceId, spanId, isSampled } = parent;
   const context: SpanContext = { traceId, spanId, traceFlags: Number(isSampled), isRemote: true };
