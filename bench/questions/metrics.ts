@@ -7,12 +7,10 @@
  */
 import { join } from "node:path";
 import type { Sql } from "postgres";
-import type { OutboxRow } from "../../src/outbox/record.ts";
-import { AllSeries } from "../../src/series.ts";
-import { Frame } from "../../src/stream/frame.ts";
 import { Receiver } from "../../test/metrics/receiver.ts";
 import { seriesOf } from "../../test/metrics/world.ts";
 import type { Bench } from "../harness/bench.ts";
+import { countedForOne, countedToUncounted } from "../harness/counting.ts";
 import type { Database } from "../harness/database.ts";
 import { holdLead } from "../harness/lead.ts";
 import { request, runLoad } from "../harness/load.ts";
@@ -26,8 +24,8 @@ const TENANT = "12345678-1234-1234-1234-123456789012";
 const SCRAPES = 200;
 /** Events in the outbox that nobody publishes. */
 const BACKLOG = 1_000_000;
-/** Times that what is counted for a POST is done in the loop. */
-const TURNS = 300_000;
+/** Pairs of blocks of POSTs in one process. */
+const PAIRS = 120;
 
 export const metrics: Question = {
   name: "metrics",
@@ -93,6 +91,14 @@ export const metrics: Question = {
     compare("counting", "counted, a second server");
     compare("tracing", "counted, a tenth of the traces sent");
     compare("tracing", "counted, every trace sent");
+    const { url } = await database.create();
+    bench.figure({
+      what: "POST through all routes in one process: CPU for a counted one to one that is not, blocks in turn",
+      unit: "",
+      values: await countedToUncounted(url, bench.size(PAIRS, 8)),
+      digits: 3,
+      bar: { atMost: 1.02 },
+    });
     const loop = countedForOne();
     bench.figure({ what: "what is counted for a POST, run in a loop: CPU", unit: "µs", values: loop, digits: 2 });
     bench.figure({
@@ -105,41 +111,6 @@ export const metrics: Question = {
     await scrapes(bench, database, servers.counted);
   },
 };
-
-/** CPU microseconds of all counting from a POST's answer to its event's fan-out to one stream, in five runs. */
-function countedForOne(): number[] {
-  const { http, idempotency, outbox, stream } = new AllSeries(false);
-  const handler = () => new Response();
-  const route = { basePath: "/", path: "/api/crm/jobs", method: "POST", handler };
-  const now = Date.now();
-  const event: OutboxRow = {
-    id: "1",
-    event_id: "",
-    tenant_id: TENANT,
-    type: "JobCreated",
-    aggregate_type: "Job",
-    aggregate_id: "",
-    payload: "{}",
-    traceparent: null,
-    occurred_at: new Date(now),
-    retry_count: 0,
-  };
-  const position = { partition: 0, offset: 0, timestamp: now };
-  const published = { published: [{ row: event, position }], refused: [], held: [], left: [], interruption: undefined };
-  const headers = { ce_time: event.occurred_at.toISOString() };
-  const frame = new Frame({ ...position, topic: "t", key: "", value: "{}", headers }, "0:1");
-  return Array.from({ length: 6 }, () => {
-    const before = process.cpuUsage();
-    for (let i = 0; i < TURNS; i++) {
-      http.count(route, 201, 0.003);
-      idempotency.written("proceed");
-      outbox.settled(published);
-      stream.fannedOut([frame], 1, now + 4);
-    }
-    const { user, system } = process.cpuUsage(before);
-    return (user + system) / TURNS;
-  }).slice(1);
-}
 
 interface Served {
   readonly server: Awaited<ReturnType<Bench["server"]>>;
