@@ -62,10 +62,13 @@ export class Prometheus extends Monitor {
   /** By our configuration and rules, with the servers' and Alertmanager's addresses in place of those in it. */
   static async start(parent: string, options: ShortenOptions): Promise<Prometheus> {
     const folder = await makeBelow(parent, "prometheus");
-    const file = await shortenPrometheus(folder, options);
+    const port = freePort(27_100);
+    // It scrapes itself, too.
+    const replace = { ...options.replace, "127.0.0.1:9090": `127.0.0.1:${port}` };
+    const file = await shortenPrometheus(folder, { ...options, replace });
     const lookback = `${Math.round(300_000 / options.by)}ms`;
     const args = [`--config.file=${file}`, "--storage.tsdb.path=data", `--query.lookback-delta=${lookback}`];
-    const { url, child } = await Monitor.run("prometheus", freePort(27_100), folder, args);
+    const { url, child } = await Monitor.run("prometheus", port, folder, args);
     return new Prometheus(url, child);
   }
 

