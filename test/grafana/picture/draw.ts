@@ -43,6 +43,7 @@ export function draw(panels: readonly Drawn[], seconds: number, caption: string)
     return `<g transform="translate(${x * COLUMN},${y * ROW})">${drawPanel(drawn, inner, seconds)}</g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="11">
+<title>${xml(caption)}</title>
 <rect width="${WIDTH}" height="${height}" fill="#f4f5f7"/>
 ${body.join("\n")}
 <text x="4" y="${height - 10}" fill="#555">${xml(caption)}</text>
@@ -124,7 +125,7 @@ function drawLines({ panel, lines }: Drawn, { width, height }: Size, seconds: nu
 }
 
 /** A line is broken where nothing was known: seconds between two points of one piece. */
-const CONNECTED_S = 1;
+const CONNECTED_S = 4;
 
 function pieces(points: Line["points"]): Line["points"][] {
   const all: (readonly [number, number])[][] = [];
