@@ -95,7 +95,7 @@ async function rolesOf(sql: Sql): Promise<readonly Role[]> {
 
 /** Tables with a tenant's rows on which row-level security is not in force for who serves requests. */
 async function unguardedTables(sql: Sql): Promise<string[]> {
-  const tables = await ourTables(sql, true);
+  const tables = await tablesOfTenants(sql);
   return await sql.begin("read only", async (tx) => {
     await tx`set local role aetherlink_app`;
     const unguarded: string[] = [];
@@ -116,10 +116,10 @@ async function foreignTables(sql: Sql): Promise<string[]> {
   return rows.map(({ name }) => name).filter((name) => ours.has(name));
 }
 
-async function ourTables(sql: Sql, ofTenants: boolean): Promise<string[]> {
+async function tablesOfTenants(sql: Sql): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select c.relname as name from pg_class c where relnamespace = 'public'::regnamespace and relkind = 'r'
-      and (${!ofTenants} or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id'))`;
+      and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id')`;
   const ours = new Set(declaredTables());
   return rows.map(({ name }) => name).filter((name) => ours.has(name));
 }
