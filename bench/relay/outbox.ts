@@ -23,7 +23,7 @@ export async function fill(sql: postgres.Sql, { events, arePublished = false, te
       '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', now(), case when ${arePublished} then now() end
     from generate_series(1, ${events}::int) n,
       lateral (
-        select gen_random_uuid() as id, md5((n / 10)::text)::uuid as aggregate,
+        select uuidv7() as id, md5((n / 10)::text)::uuid as aggregate,
           case when ${tenants}::int = 1 then ${TENANT}::uuid else md5('t' || n % ${tenants}::int)::uuid end as tenant
       ) e`;
   await sql`vacuum analyze outbox_events`;

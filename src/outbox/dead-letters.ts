@@ -125,7 +125,7 @@ async function applyDecision(tx: Transaction, eventId: string, decision: Decisio
         dead_at = case when ${action} = 'discard' then dead_at end,
         discarded_at = case when ${action} = 'discard' then now() end,
         retry_count = case when ${action} = 'discard' then retry_count else 0 end
-      where event_id = ${eventId} and dead_at is not null and discarded_at is null
+      where event_id = ${eventId} and published_at is null and dead_at is not null and discarded_at is null
       returning event_id, tenant_id, type, aggregate_id, last_error
     ), freed as (
       update outbox_blocked b set dead = false from decided d
