@@ -21,17 +21,18 @@ begin
       results[made.place] := row('proceed', 201::smallint, made.headers, made.body)::write_result;
     end loop;
   end if;
-  for w in select i.*, e.at::int as place from json_array_elements(p_writes) with ordinality as e(item, at), json_to_record(e.item) as i(
-    tenant uuid, key text, fingerprint text, method text, path text, request text, traceparent text, now timestamptz,
-    expires timestamptz, id uuid, event uuid, input json
-  ) loop
-    if results[w.place] is not null then
-      return next results[w.place];
-    else
-      return next create_job(
+  for place in 1..json_array_length(p_writes) loop
+    if results[place] is null then
+      -- Read one by one, since most were made above.
+      select * into w from json_to_record(p_writes -> place - 1) as i(
+        tenant uuid, key text, fingerprint text, method text, path text, request text, traceparent text, now timestamptz,
+        expires timestamptz, id uuid, event uuid, input json
+      );
+      results[place] := create_job(
         row(w.tenant, w.key, decode(w.fingerprint, 'hex'), w.method, w.path, w.request, w.traceparent, null, false, w.now, w.expires)::write_request,
         w.id, w.event, w.input
       );
     end if;
+    return next results[place];
   end loop;
 end $$;

@@ -49,11 +49,11 @@ interface Lane extends Aggregate {
  * The work of one term of leadership, step by step: read, publish, record. It alone knows which aggregates are blocked,
  * since nobody else blocks or unblocks any.
  *
- * A full batch is one of a pass through a backlog: while it is being published the one behind it is read, and while that is
- * published the first is recorded; never are two batches in the log's hands at once. A pass that reads behind an id skips an
- * event with a lower one that commits meanwhile, and must then not read a later event of the same aggregate either. Writers
- * of an aggregate wait for each other, so the later one got its id after that commit: a pass reads no id that is higher than
- * all that was committed when it began.
+ * A batch is recorded while the next is read. A full one is one of a pass through a backlog: while it is being published the
+ * one behind it is read, and while that is published the first is recorded; never are two batches in the log's hands at once.
+ * A pass that reads behind an id skips an event with a lower one that commits meanwhile, and must then not read a later event
+ * of the same aggregate either. Writers of an aggregate wait for each other, so the later one got its id after that commit: a
+ * pass reads no id that is higher than all that was committed when it began.
  *
  * What was published but could not be recorded is remembered and recorded first of all when it goes on, so that a database
  * which refuses writes makes no repeats.
@@ -96,9 +96,15 @@ export class RelayLeader {
     try {
       if (this.#recording === undefined && this.#unrecorded.length > 0) await this.#record();
       const isBeginning = this.#next === undefined;
-      // Else a mark that the database refuses would have its events read, and published, again.
-      if (isBeginning) await this.#recording;
-      const rows = await (this.#next ?? this.#beginPass());
+      const reading = this.#next ?? this.#beginPass();
+      if (isBeginning) {
+        // Behind the mark of the batch before on the same session, so it sees it and costs no wait of its own. What it finds is
+        // not used before that mark is made: else one that the database refuses would have its events published again.
+        this.#next = reading;
+        reading.catch(() => {});
+        await this.#recording;
+      }
+      const rows = await reading;
       this.#next = undefined;
       const last = rows.at(-1);
       const isFull = rows.length === batch;
@@ -110,7 +116,7 @@ export class RelayLeader {
       const settlement = this.#settle(settle(publish, outcomes), hold);
       await this.#recording;
       const recording = this.#record();
-      if (isFull && isAllPublished(settlement)) recording.catch(() => {});
+      if (isAllPublished(settlement)) recording.catch(() => {});
       else await this.#finish(recording);
       // Behind an id that was read, an event with a lower one may have committed: only a look from the beginning is the last.
       const more = isFull || !isBeginning;
