@@ -13,7 +13,7 @@ import { pgbench } from "../harness/pgbench.ts";
 import type { Question } from "../harness/question.ts";
 
 const CLIENTS = 16;
-const WINDOW_S = 5;
+const WINDOW_S = 4;
 const TITLE = "Replace compressor, rooftop unit 7";
 /** Writes a second of which latency is measured. */
 const PACE = 500;
