@@ -17,7 +17,7 @@ interface OverviewProps {
 
 /** Values that are listed; the rest is a number. */
 const MAX_TYPES = 7;
-const MAX_TENANTS = 4;
+const MAX_TENANTS = 3;
 /** Milliseconds between two looks at all rows while they keep coming. */
 const LOOK_MS = 250;
 
@@ -41,7 +41,7 @@ export class Overview extends Component<OverviewProps> {
           <h2>Types</h2>
           <${Counts} of=${tally(rows.flatMap(({ frame }) => valuesOf(frame, "type")))} max=${MAX_TYPES} key_="type" commands=${commands} />
         </div>
-        <div class="card">
+        <div class="card tenants">
           <h2>Tenants</h2>
           <${Counts} of=${tally(rows.flatMap(({ frame }) => valuesOf(frame, "tenant")))} max=${MAX_TENANTS} key_="tenant" commands=${commands} />
         </div>

@@ -4,9 +4,9 @@ import { findChromium, launchChromium } from "./chromium.ts";
 import { type OpsServer, startOpsServer, type TestEvent } from "./fixture.ts";
 
 /** Milliseconds; a slow machine takes a second to open the page, and nothing here waits for time to pass. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 /** Milliseconds for one condition: below that of the test, for Bun kills the browser, and so all later tests, when one runs out. */
-const CONDITION_MS = 8_000;
+const CONDITION_MS = 15_000;
 const found = findChromium();
 const inCi = process.env.CI === "true";
 
