@@ -3,10 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DASHBOARDS, textOf } from "../../docs/tools/dashboards/write.ts";
+import { documented } from "../metrics/document.ts";
 import { ROOT } from "../support/server.ts";
 import { type Dashboard, dashboardSchema, readDashboard, withQueries } from "./dashboard.ts";
 import { readRecordings } from "./files.ts";
-import { metricsIn } from "./promql.ts";
+import { family, metricsIn } from "./promql.ts";
 
 const FOLDER = join(ROOT, "grafana", "dashboards");
 const NAMES = readdirSync(FOLDER).toSorted();
@@ -69,6 +70,17 @@ describe.each(NAMES)("%s", (name) => {
     }
   });
 
+  test("asks for metrics that the code has, as docs/metrics.md lists them, for recorded series, or for up", async () => {
+    const ours = new Set((await documented()).map(({ name }) => name));
+    const recorded = (await readRecordings()).map(({ record }) => record);
+    const known = new Set([...ours, ...recorded, "up"]);
+    const asked = withQueries((await read()).panels).flatMap(({ targets }) =>
+      targets.flatMap(({ expr }) => metricsIn(expr)),
+    );
+    expect(asked.length).toBeGreaterThan(10);
+    expect(asked.filter((metric) => !known.has(family(metric, ours)))).toEqual([]);
+  });
+
   test("shows a single number as it is now, so that what is dead does not show its last good one", async () => {
     const single = withQueries((await read()).panels).filter(({ type }) => type !== "timeseries");
     expect(single.length).toBeGreaterThan(0);
@@ -100,11 +112,11 @@ describe("the error budget's dashboard", () => {
 
   test("asks for recorded series alone", async () => {
     const recorded = new Set((await readRecordings()).map(({ record }) => record));
-    const read_ = withQueries((await read()).panels).flatMap(({ targets }) =>
+    const asked = withQueries((await read()).panels).flatMap(({ targets }) =>
       targets.flatMap(({ expr }) => metricsIn(expr)),
     );
-    expect(read_.length).toBeGreaterThanOrEqual(12);
-    expect(read_.filter((metric) => !recorded.has(metric))).toEqual([]);
+    expect(asked.length).toBeGreaterThanOrEqual(12);
+    expect(asked.filter((metric) => !recorded.has(metric))).toEqual([]);
   });
 
   test("draws the thresholds of the alerts", async () => {
