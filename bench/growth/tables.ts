@@ -55,16 +55,21 @@ export async function grow(sql: Sql, { rows, tenants }: Grown): Promise<void> {
 
 async function refill(sql: Sql, table: string, insert: (tx: TransactionSql) => Promise<unknown>): Promise<void> {
   await sql.begin(async (tx) => {
-    await tx`set local maintenance_work_mem = '1GB'`;
-    await tx`set local session_replication_role = replica`;
     await tx.unsafe(`truncate ${table}`);
-    const indexes = await tx<{ name: string; definition: string }[]>`
-      select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition
-      from pg_index where indrelid = ${table}::text::regclass
-        and not exists (select from pg_constraint where conindid = indexrelid)`;
-    for (const { name } of indexes) await tx.unsafe(`drop index ${name}`);
-    await insert(tx);
-    for (const { definition } of indexes) await tx.unsafe(definition);
+    await withoutIndexes(tx, table, () => insert(tx));
   });
   await sql.unsafe(`vacuum analyze ${table}`);
+}
+
+/** Drops a table's indexes but those of its keys, and makes them again when the work is done; its triggers do not fire meanwhile. */
+export async function withoutIndexes(tx: TransactionSql, table: string, work: () => Promise<unknown>): Promise<void> {
+  await tx`set local maintenance_work_mem = '1GB'`;
+  await tx`set local session_replication_role = replica`;
+  const indexes = await tx<{ name: string; definition: string }[]>`
+    select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition
+    from pg_index where indrelid = ${table}::text::regclass
+      and not exists (select from pg_constraint where conindid = indexrelid)`;
+  for (const { name } of indexes) await tx.unsafe(`drop index ${name}`);
+  await work();
+  for (const { definition } of indexes) await tx.unsafe(definition);
 }

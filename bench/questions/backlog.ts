@@ -5,7 +5,7 @@ import { fill } from "../relay/outbox.ts";
 import { writeJobs } from "../relay/writers.ts";
 
 const MILLION = 1_000_000;
-const WINDOW_S = 4;
+const WINDOW_S = 3;
 
 export const backlog: Question = {
   name: "backlog",

@@ -15,6 +15,7 @@ export const binary: Question = {
   name: "binary",
   asks: "How large is the compiled server, how soon is it ready, and what does it need at rest?",
   needs: [],
+  inQuick: false,
   async measure(bench) {
     const folder = await newFolder();
     const file = join(folder, "aetherlink");

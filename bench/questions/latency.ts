@@ -12,7 +12,7 @@ import { quantile } from "../harness/stats.ts";
 import { drained, environment, TENANT } from "../relay/outbox.ts";
 import { Watch } from "../relay/watch.ts";
 
-const WINDOW_S = 8;
+const WINDOW_S = 6;
 const WARM_UP_S = 3;
 const CONNECTIONS = 64;
 /** Milliseconds, p50 and p99. */

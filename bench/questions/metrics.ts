@@ -31,6 +31,7 @@ export const metrics: Question = {
   name: "metrics",
   asks: "What do metrics and traces cost a POST, and what does a scrape cost?",
   needs: [],
+  inQuick: false,
   async measure(bench) {
     const database = await bench.database();
     const receiver = bench.keep(new Receiver());

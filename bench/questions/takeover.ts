@@ -10,6 +10,7 @@ export const takeover: Question = {
   name: "takeover",
   asks: "How long is nothing published when the leader is killed?",
   needs: ["kafka"],
+  inQuick: false,
   async measure(bench) {
     const database = await bench.database();
     const { url } = await database.create();
