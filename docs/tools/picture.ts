@@ -10,8 +10,8 @@ import { RunningServer } from "../../test/support/server.ts";
 import { ROOT } from "./blocks.ts";
 
 /** CSS pixels. */
-const VIEW = { width: 1280, height: 800 };
-const EVENTS = 60;
+const VIEW = { width: 1280, height: 880 };
+const EVENTS = 150;
 
 const found = findChromium();
 if ("missing" in found) throw new Error(found.missing);
@@ -22,14 +22,23 @@ try {
   const page = await browser.newPage({ viewport: VIEW, colorScheme: "dark" });
   await page.goto(`${server.url}/ops/crm-events`);
   const demo = Bun.spawn(
-    [process.execPath, "src/main.ts", "demo", "--url", server.url, "--rate", "10", "--seconds", "15"],
+    [process.execPath, "src/main.ts", "demo", "--url", server.url, "--rate", "5", "--seconds", "50"],
     {
       cwd: ROOT,
       stdout: "ignore",
       stderr: "inherit",
     },
   );
-  await page.locator(".event").nth(EVENTS).waitFor({ timeout: 60_000 });
+  await page.locator(".event").nth(EVENTS).waitFor({ timeout: 120_000 });
+  // Calm, and with an event open, for its journey.
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.locator(".event .clock").nth(1).click();
+  await page.locator(".journey").waitFor();
+  await page.mouse.move(VIEW.width / 2, 10);
+  await page.evaluate(async () => {
+    await Promise.all(document.getAnimations().map(({ finished }) => finished));
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  });
   await page.screenshot({ path: join(ROOT, "docs", "ops-page.png") });
   demo.kill("SIGINT");
   await demo.exited;
