@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
+import { stopTestServer } from "../../support/postgres.ts";
 import { ROOT } from "../../support/server.ts";
 import { readDashboard, withQueries } from "../dashboard.ts";
 import { World } from "../world.ts";
@@ -43,6 +44,7 @@ try {
   await Bun.write(join(ROOT, "docs", "error-budget.svg"), draw(drawn, ended - began, caption));
 } finally {
   await world.stop();
+  await stopTestServer();
 }
 
 async function trafficFor(ms: number): Promise<void> {
