@@ -20,7 +20,8 @@ const STEP = 40;
 
 /** The rows. What is drawn of a row is kept as long as the row: the renderer passes over what it is given a second time. */
 export class EventList extends Component<ListProps> {
-  #drawn = new WeakMap<EventView, VNode>();
+  /** Of the rows in the document alone: what is drawn of a row keeps its elements. */
+  #drawn = new Map<EventView, VNode>();
   #context: RowContext | undefined;
 
   /** Rows that are drawn: all of them, unless they come fast. */
@@ -46,9 +47,10 @@ export class EventList extends Component<ListProps> {
   override render({ rows, state, commands }: ListProps) {
     const context = this.#contextOf(state, commands);
     const drawn = rows.length > this.#drawnRows ? rows.slice(0, this.#drawnRows) : rows;
+    this.#drawn = new Map(drawn.map((row) => [row, this.#draw(row, context, state.now)]));
     return html`
       <ol class="events" aria-label="Events, newest first" onClick=${this.#onClick}>
-        ${drawn.map((row) => this.#draw(row, context, state.now))}
+        ${[...this.#drawn.values()]}
       </ol>
     `;
   }
@@ -62,16 +64,14 @@ export class EventList extends Component<ListProps> {
   }
 
   #draw(row: EventView, context: RowContext, now: number): VNode {
-    const known = this.#drawn.get(row);
-    if (known !== undefined) return known;
-    const drawn = html`<${EventRow} key=${row.key} row=${row} context=${context} now=${now} />` as VNode;
-    this.#drawn.set(row, drawn);
-    return drawn;
+    return (
+      this.#drawn.get(row) ?? (html`<${EventRow} key=${row.key} row=${row} context=${context} now=${now} />` as VNode)
+    );
   }
 
   #contextOf({ zone }: OpsState, commands: Commands): RowContext {
     if (this.#context?.zone === zone) return this.#context;
-    this.#drawn = new WeakMap();
+    this.#drawn = new Map();
     this.#context = { zone, commands, skewOf: () => this.props.state.skew };
     return this.#context;
   }
