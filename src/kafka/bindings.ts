@@ -37,7 +37,7 @@ const SIGNATURES = {
   rd_kafka_assignment: { args: [P, P], returns: I },
   rd_kafka_seek_partitions: { args: [P, P, I], returns: P }, rd_kafka_pause_partitions: { args: [P, P], returns: I },
   rd_kafka_resume_partitions: { args: [P, P], returns: I }, rd_kafka_get_watermark_offsets: { args: [P, S, I, P, P], returns: I },
-  rd_kafka_commit_queue: { args: [P, P, P, P, Z], returns: I }, rd_kafka_consumer_close: { args: [P], returns: I },
+  rd_kafka_commit_queue: { args: [P, P, P, P, Z], returns: I },
 
   rd_kafka_AdminOptions_new: { args: [P, I], returns: P }, rd_kafka_AdminOptions_destroy: { args: [P], returns: V },
   rd_kafka_AdminOptions_set_request_timeout: { args: [P, I, P, Z], returns: I },

@@ -1,15 +1,17 @@
 import { expect, test } from "bun:test";
 import { Clients, take, text, until } from "../../test/kafka/support.ts";
 import { ClosedError, OffsetOutOfRangeError } from "./index.ts";
-import { ApiKey } from "./mock.ts";
+import { ApiKey, type MockCluster } from "./mock.ts";
 
 const clients = new Clients();
 
 /** A topic with `count` messages, value and key their number, spread over `partitions`. */
-async function filled(partitions: number, count: number): Promise<void> {
-  clients.mock().createTopic("t", partitions);
+async function filled(partitions: number, count: number): Promise<MockCluster> {
+  const mock = clients.mock();
+  mock.createTopic("t", partitions);
   const messages = Array.from({ length: count }, (_, i) => ({ key: `${i}`, value: `${i}`, partition: i % partitions }));
   await clients.producer().sendBatch("t", messages);
+  return mock;
 }
 
 const numbers = (messages: { value: Uint8Array | null }[]) =>
@@ -247,6 +249,25 @@ test("two loops share the messages, and both end", async () => {
   await consumer.close();
   await Promise.all(loops);
 });
+
+test("close does not wait for the answer to a commit from a broker that went away, which librdkafka does for 43 s", async () => {
+  const broker = await filled(1, 1);
+  const lost = Promise.withResolvers<void>();
+  const consumer = clients.consumer({ onError: () => lost.resolve() });
+  await consumer.assignTail("t", 1);
+  await take(consumer, 1);
+  await consumer.commitOffsets();
+  broker.down(1);
+  const commit = consumer.commitOffsets().catch((error: unknown) => error);
+  await lost.promise;
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await consumer.close();
+  clearInterval(timer);
+  expect(await commit).toBeInstanceOf(ClosedError);
+  // The event loop went on meanwhile, and so did whoever closed it.
+  expect(turns).toBeGreaterThan(0);
+}, 20_000);
 
 test("a client may be closed by its own callback", async () => {
   await filled(1, 1);

@@ -1,6 +1,7 @@
 import { CString, ptr, read } from "bun:ffi";
 import { at, type Bindings, type Ptr, text } from "./bindings.ts";
 import { newConf, type Properties, redactor } from "./config.ts";
+import { destroyAside } from "./ending.ts";
 import { ClosedError, Code, ConfigError, KafkaError, NO_ANSWER, OffsetOutOfRangeError, type Where } from "./errors.ts";
 import type { Library } from "./library.ts";
 import { Wake } from "./wake.ts";
@@ -154,7 +155,7 @@ export class Handle {
     return promise;
   }
 
-  /** Rejects what still waits for a reply, frees everything. Safe twice. Blocks for the milliseconds in which the threads end. */
+  /** Rejects what still waits for a reply, frees everything. Safe twice. Resolves after a second at most, see `destroyAside`. */
   close(): Promise<void> {
     this.#closing ??= this.#free();
     return this.#closing;
@@ -252,13 +253,11 @@ export class Handle {
     const rk = this.#rk;
     this.#rk = null;
     this.#failPending(new ClosedError(this.kind));
-    if (this.kind === "consumer") this.K.rd_kafka_consumer_close(rk);
     for (const queue of this.#queues.splice(0)) {
       this.#wake.unwatch(queue);
       this.K.rd_kafka_queue_destroy(queue);
     }
-    this.K.rd_kafka_destroy(rk);
-    await this.#wake.close();
+    await Promise.all([destroyAside(this.K, this.#options.library.threads, rk), this.#wake.close()]);
   }
 }
 

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { type Bindings, bind, probe, text } from "./bindings.ts";
 import { loadable } from "./embedded.ts";
+import { bindThreads, type Threads } from "./ending.ts";
 import { LibraryNotFoundError, LibraryVersionError } from "./errors.ts";
 
 /** The version whose source @confluentinc/kafka-javascript 1.10.1 ships and `bun run librdkafka` compiles. */
@@ -30,6 +31,8 @@ export interface Library {
   /** As the library itself says it, such as "2.15.1". */
   version: string;
   K: Bindings;
+  /** What clients are ended with, see `destroyAside`. */
+  threads: Threads | undefined;
 }
 
 /** The file that `bun run librdkafka` makes: one for each version, system and processor. */
@@ -52,7 +55,7 @@ export function loadLibrary(options: LibraryOptions = {}): Library {
 }
 
 /** What a doctor prints: which file was loaded, where from, its version and the features compiled into it. */
-export function describeLibrary(library: Library): Omit<Library, "K"> & { features: string[] } {
+export function describeLibrary(library: Library): Omit<Library, "K" | "threads"> & { features: string[] } {
   const { K, path, source, version } = library;
   const conf = K.rd_kafka_conf_new();
   const features = Buffer.alloc(1024);
@@ -83,5 +86,5 @@ function open(path: string, source: Library["source"], version: number): Library
     throw new LibraryVersionError(`its structures are known for x64 and arm64, not for ${process.arch}`);
   }
   const K = bind(path);
-  return { path, source, version: K.rd_kafka_version_str() ?? dotted, K };
+  return { path, source, version: K.rd_kafka_version_str() ?? dotted, K, threads: bindThreads(path) };
 }
