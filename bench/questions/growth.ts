@@ -37,6 +37,8 @@ export const growth: Question = {
     const database = await bench.database({
       wal_level: "minimal",
       max_wal_senders: "0",
+      // Seven databases, each with a pool of its own.
+      max_connections: "250",
       max_wal_size: "8GB",
       shared_buffers: "1GB",
     });
