@@ -36,12 +36,13 @@ type Parameters = Record<string, string>;
 /** Blocks that a page reads, of tables and indexes, from memory or disk. */
 async function blocksOf(parameters: Parameters): Promise<number> {
   const { query } = jobListSchema.parse(parameters);
-  const page = () => db.sql`
+  const session = await db.sql.reserve();
+  const page = () => session`
     explain (analyze, buffers, timing off, format json)
     select count(body) from list_jobs(${TENANT}::uuid, ${JSON.stringify(query)}::text::jsonb)`;
-  // The first time it reads the catalogue as well.
+  // The first time on a connection it reads the catalogue as well.
   await page();
-  const [row] = await page();
+  const [row] = await page().finally(() => session.release());
   const plan = (row?.["QUERY PLAN"] as { Plan: Record<string, number> }[] | undefined)?.[0]?.Plan;
   return (plan?.["Shared Hit Blocks"] ?? 0) + (plan?.["Shared Read Blocks"] ?? 0);
 }

@@ -119,7 +119,7 @@ inBrowser("the page of autoheal", (it) => {
     const page = await openAt(url, {});
     await live(page);
     await page.getByRole("button", { name: "Acknowledge alert Fine" }).click();
-    expect(await page.getByLabel("Cause").inputValue()).toBe("alert Fine");
+    await until("the form names it", 5_000, async () => (await page.getByLabel("Cause").inputValue()) === "alert Fine");
     await page.getByLabel("Note").fill("I am at it");
     await page.locator("select[name=minutes]").selectOption("4 hours");
     await page.getByRole("button", { name: "Acknowledge", exact: true }).click();

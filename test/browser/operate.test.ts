@@ -45,6 +45,7 @@ inBrowser("the page as a tool", (it) => {
     expect(await texts(page, ".event .badge")).toEqual(["ContactCreated", "AccountCreated", "JobCreated"]);
     await page.locator(".event summary").last().click();
     // Every station has a time of its own: the database's write, the log, the hub, the screen.
+    await page.locator(".step-time").nth(3).waitFor();
     const times = await texts(page, ".step-time");
     expect(times.length).toBe(4);
     for (const time of times) expect(time).toMatch(/^\d\d:\d\d:\d\d\.\d{3}$/);
