@@ -105,6 +105,15 @@ describe("a pass through a backlog", () => {
     expect(log.numbers).toEqual([...range(0, 18), 100]);
   });
 
+  test("ends with the lead: what was read ahead is not published by one that lost it since", async () => {
+    const leader = await behind();
+    await append(db.sql, range(9, 18));
+    expect(await leader.step()).toMatchObject({ published: 5, more: true });
+    isLeading = false;
+    await expect(leader.step()).rejects.toThrow("the lead is lost");
+    expect(log.numbers).toEqual(range(0, 10));
+  });
+
   test("never publishes an event in front of one of its aggregate that committed late with a lower id", async () => {
     const leader = await behind();
     const late = crypto.randomUUID();
@@ -362,6 +371,7 @@ describe("a leader that lost its lead while the log was at work", () => {
     const gate = Promise.withResolvers<void>();
     log.gate = gate.promise;
     const step = leader.step();
+    await log.asked.promise;
     isLeading = false;
     gate.resolve();
     await expect(step).rejects.toThrow("the lead is lost");
@@ -379,6 +389,7 @@ describe("a leader that lost its lead while the log was at work", () => {
     const gate = Promise.withResolvers<void>();
     log.gate = gate.promise;
     const step = leader.step();
+    await log.asked.promise;
     isLeading = false;
     gate.resolve();
     await expect(step).rejects.toThrow("the lead is lost");

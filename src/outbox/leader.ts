@@ -10,7 +10,7 @@ export interface LeaderOptions {
   readonly batch: number;
   /** Milliseconds on a clock that only goes forward. */
   readonly clock: () => number;
-  /** Throws when the lead is lost: asked after every wait for the log, before anything is recorded. */
+  /** Throws when the lead is lost: asked before anything is published, and after every wait for the log before anything is recorded. */
   readonly assertLeading: () => void;
   /** Told what became of each batch, once it is decided. */
   readonly settled?: (settlement: Settlement) => void;
@@ -111,6 +111,8 @@ export class RelayLeader {
       this.#isBehind = isFull;
       if (isFull && last !== undefined) this.#readAhead(last.id);
       const { publish, hold } = plan(rows, (key) => this.#lanes.has(key));
+      // What was read ahead asks the database nothing more: a leader that was frozen meanwhile finds out here, not after it.
+      this.#options.assertLeading();
       const outcomes = publish.length === 0 ? [] : await log.publish(publish.map(toRecord));
       this.#options.assertLeading();
       const settlement = this.#settle(settle(publish, outcomes), hold);
@@ -163,6 +165,7 @@ export class RelayLeader {
       if (await outbox.unblock(lane)) this.#lanes.delete(aggregateKey(lane));
       return { published: 0, more: false, interruption: undefined };
     }
+    this.#options.assertLeading();
     const outcomes = await log.publish(rows.map(toRecord), { apart: lane.isSuspect });
     this.#options.assertLeading();
     const { published, refused, interruption } = this.#settle(settle(rows, outcomes), []);

@@ -15,12 +15,15 @@ export class WatchedLog extends MemoryLog {
   refusals = 0;
   /** Resolves before each call goes on, when set. */
   gate: Promise<void> | undefined;
+  /** Resolves when the first call came. */
+  readonly asked = Promise.withResolvers<void>();
 
   constructor() {
     super({ topic: "test", partitions: 3, capacity: 100_000, now: () => Date.now() });
   }
 
   override async publish(records: readonly OutgoingRecord[]): Promise<PublishOutcome[]> {
+    this.asked.resolve();
     await this.gate;
     if (this.failures > 0) {
       this.failures--;
