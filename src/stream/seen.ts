@@ -30,6 +30,7 @@ const SEEN_EVENTS = 50_000;
 
 /**
  * Records of a partition that are read before those which are wanted, to know the events in them: the marks that a crash of
- * PostgreSQL may undo (UNDURABLE_EVENTS of the outbox), and one batch of the relay at its largest. Else a reader that begins between an event and its repeat would show the repeat.
+ * PostgreSQL may undo (UNDURABLE_EVENTS of the outbox), and two batches of the relay at their largest, for one is published
+ * while the mark of the one before is under way. Else a reader that begins between an event and its repeat would show the repeat.
  */
-export const LOOK_BACK = 10_000;
+export const LOOK_BACK = 15_000;
