@@ -83,7 +83,7 @@ class Demo {
 
   async run(told: AbortSignal | undefined): Promise<ExitCode> {
     const { rate, seconds, tenants } = this.plan;
-    const page = `${this.remote.url}/ops/crm-events`;
+    const page = `${this.remote.shownUrl}/ops/crm-events`;
     if (!this.json)
       this.context.out(`${rate} requests a second for ${seconds} s, ${tenants.length} tenants; watch ${page}\n`);
     const end = new AbortController();

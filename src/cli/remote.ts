@@ -11,6 +11,8 @@ const problemSchema = z.object({ title: z.string(), detail: z.string().optional(
 export class Remote {
   /** Its origin, without a slash at the end. */
   readonly url: string;
+  /** The same as it may be shown: without the user and password that a proxy in front of it may want. */
+  readonly shownUrl: string;
 
   /**
    * @param url as `--url` has it; else AETHERLINK_URL, else this machine's PORT
@@ -24,7 +26,10 @@ export class Remote {
       throw new UsageError(
         `--url is the address of a server such as https://crm.example.com, not '${given.slice(0, 80)}'`,
       );
-    this.url = parsed.href.replace(/\/+$/, "");
+    this.url = trimmed(parsed);
+    parsed.username = "";
+    parsed.password = "";
+    this.shownUrl = trimmed(parsed);
   }
 
   /**
@@ -41,12 +46,16 @@ export class Remote {
     const problem = problemSchema.safeParse(await response.json().catch(() => undefined));
     const why = problem.success ? (problem.data.detail ?? problem.data.title) : response.statusText;
     const hint = response.status === 401 ? "; set AETHERLINK_TOKEN, or AETHERLINK_TOKEN_FILE" : "";
-    return new CommandError(`${this.url} answered ${response.status}: ${why}${hint}`);
+    return new CommandError(`${this.shownUrl} answered ${response.status}: ${why}${hint}`);
   }
 }
 
+function trimmed(url: URL): string {
+  return url.href.replace(/\/+$/, "");
+}
+
 /** Why a request came to nothing, on one line, without the advice that Bun gives programmers. */
-export function unreachable(url: string, error: unknown): CommandError {
+export function unreachable({ shownUrl }: Remote, error: unknown): CommandError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const known: Record<string, string> = {
     ConnectionRefused: "nobody listens there",
@@ -56,7 +65,7 @@ export function unreachable(url: string, error: unknown): CommandError {
     ECONNRESET: "it closed the connection",
   };
   const why = known[code] ?? (error instanceof Error ? error.message : String(error));
-  return new CommandError(`${url}: ${why}`, { cause: error });
+  return new CommandError(`${shownUrl}: ${why}`, { cause: error });
 }
 
 /**

@@ -161,6 +161,8 @@ describe("events tail", () => {
     [["-n", "0"], 2, "--number is a whole number"],
     [["--url", "localhost"], 2, "--url is the address of a server"],
     [["--url", "http://127.0.0.1:1"], 1, "http://127.0.0.1:1: nobody listens there"],
+    // A password is not for whoever reads the log.
+    [["--url", "http://me:secret@127.0.0.1:1"], 1, "http://127.0.0.1:1: nobody listens there"],
   ])("%p is answered by one line", async (args, code, line) => {
     const command = tail(args);
     expect(await command.ended()).toBe(code);

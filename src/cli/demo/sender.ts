@@ -111,7 +111,7 @@ export class Sender {
         return "done";
       }
     } catch (error) {
-      return { again: true, fatal: true, error: unreachable(remote.url, error) };
+      return { again: true, fatal: true, error: unreachable(remote, error) };
     }
     const { status, headers } = response;
     const again = AGAIN.has(status) || headers.has("retry-after");

@@ -96,7 +96,7 @@ async function connect(
     if (signal.aborted) return "enough";
     if (silence.signal.aborted) return `nothing came for ${silenceMs / 1_000} s`;
     if (error instanceof CommandError || error instanceof ConfigError) throw error;
-    return unreachable(remote.url, error);
+    return unreachable(remote, error);
   } finally {
     clearTimeout(timer);
     silence.abort();

@@ -131,6 +131,17 @@ test.each<[string, Behaviour]>([
   },
 );
 
+test("what may be secret in the endpoint is not in the log", async () => {
+  const { lines, tracing } = await world({
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://me:hunter2@127.0.0.1:1/v1/traces?key=hunter2",
+    OTEL_EXPORTER_OTLP_TIMEOUT: "300",
+  });
+  work(tracing, CALLER);
+  await tracing?.stop();
+  expect(lines.join()).toContain('"endpoint":"http://127.0.0.1:1/v1/traces"');
+  expect(lines.join()).not.toContain("hunter2");
+});
+
 test("a receiver that comes back is sent what happens from then on", async () => {
   const { receiver, lines, tracing } = await world({}, 400);
   work(tracing, CALLER);

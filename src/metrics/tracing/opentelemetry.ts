@@ -118,13 +118,15 @@ function rootSampler(name: string | undefined, ratio: number): Sampler {
 /** Says in the log when spans cannot be sent, and when they can again: once each time, for it is tried every second. */
 class ReportingExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
+  /** Without user, password and query, which may be secrets. */
   readonly #endpoint: string;
   readonly #logger: Logger;
   #isFailing = false;
 
   constructor(exporter: SpanExporter, endpoint: string, logger: Logger) {
     this.#exporter = exporter;
-    this.#endpoint = endpoint;
+    const { origin, pathname } = new URL(endpoint);
+    this.#endpoint = origin + pathname;
     this.#logger = logger;
   }
 
