@@ -54,6 +54,15 @@ describe.skipIf(pgbouncerPath() === undefined)("behind PgBouncer", () => {
     expect(server.output).not.toContain(new URL(db.url).password);
   });
 
+  test("a DATABASE_SESSION_URL that leads through the pooler too, or beside an embedded PostgreSQL, is refused in one line", async () => {
+    const pooled = new RunningServer({ env: env({ DATABASE_SESSION_URL: pooler.url }) });
+    expect(await pooled.exited()).toBe(1);
+    expect(pooled.output).toContain("DATABASE_SESSION_URL: leads through a pooler");
+    const alone = new RunningServer({ env: { DATABASE_SESSION_URL: db.url, DATA_DIR: folder, LOG_FORMAT: "json" } });
+    expect(await alone.exited()).toBe(1);
+    expect(alone.output).toContain("DATABASE_SESSION_URL: is set and DATABASE_URL is not");
+  });
+
   test("doctor says the same, and with DATABASE_SESSION_URL that all is well", async () => {
     const without = await doctor(folder, { DATABASE_URL: pooler.url });
     expect(without.failed).toEqual(["database"]);

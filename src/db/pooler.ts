@@ -58,3 +58,17 @@ export function refuseSharedSessions(pooling: Pooling, sessionUrl: string | unde
       "migrations need one of their own: set DATABASE_SESSION_URL to the server itself",
   );
 }
+
+/**
+ * Refuses a DATABASE_SESSION_URL that leads elsewhere: through a pooler two servers' relays would take the same session's
+ * lock, and both lead; beside an embedded PostgreSQL the relay would look into another database than the writers.
+ * @throws {DatabaseError}
+ */
+export async function checkSessionUrl(url: string | undefined, sessionUrl: string, log: Logger): Promise<void> {
+  if (url === undefined)
+    throw new DatabaseError("DATABASE_SESSION_URL: is set and DATABASE_URL is not: set both, or neither");
+  if (!(await findPooling(sessionUrl, log)).sharesSessions) return;
+  throw new DatabaseError(
+    "DATABASE_SESSION_URL: leads through a pooler that gives every transaction another session, too: let it lead to the server itself",
+  );
+}
