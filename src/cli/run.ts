@@ -4,6 +4,7 @@ import { ConfigError } from "../config.ts";
 import { EmbeddedPostgresError } from "../db/embedded/index.ts";
 import { MigrationError } from "../db/migrate.ts";
 import { DatabaseError } from "../db/pool.ts";
+import { within } from "../deadline.ts";
 import { ListenError } from "../http/server.ts";
 import { ConfigError as KafkaConfigError, KafkaError, LibraryNotFoundError } from "../kafka/index.ts";
 import { SecondLogError } from "../outbox/index.ts";
@@ -12,6 +13,9 @@ import { type Command, type Context, quote, see } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { CommandError, Exit, type ExitCode, UsageError } from "./exit.ts";
 import { columns, EXIT_CODES, section } from "./help.ts";
+
+/** Milliseconds that a reader gets to take the last words: one that sleeps must not keep the process from ending. */
+const LAST_WORDS_MS = 1_000;
 
 /** Runs one command line and ends the process with its exit code; while a server runs, it does not end. */
 export async function run(argv: readonly string[], packed: Packed = {}): Promise<never> {
@@ -27,7 +31,7 @@ export async function run(argv: readonly string[], packed: Packed = {}): Promise
   };
   const code = await execute(argv, context);
   // A pipe takes what is written in its own time, and `exit` does not wait for it.
-  await written(process.stdout);
+  await within(LAST_WORDS_MS, written(process.stdout));
   process.exit(code);
 }
 

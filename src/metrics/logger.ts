@@ -73,10 +73,15 @@ function unhurried() {
   };
   const flushSync = destination.flushSync.bind(destination);
   destination.flushSync = () => {
+    const wasExitingAt = exitingAt;
+    // Whoever asks for it waits, so the patience begins here, also where no `exit` was heard before.
+    exitingAt ??= performance.now();
     try {
       flushSync();
     } catch {
       // Nobody reads: the lines are lost, the exit code is not.
+    } finally {
+      exitingAt = wasExitingAt;
     }
   };
   return destination;
