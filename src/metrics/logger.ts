@@ -61,9 +61,12 @@ function unhurried() {
     retryEAGAIN,
   });
   const write = destination.write.bind(destination);
+  // While a write is under way sonic-boom's flush does nothing, and what came meanwhile would wait for the next line.
+  const isWriting = () => Reflect.get(destination, "_writing") === true;
   const flush = () => {
-    isWaiting = false;
-    destination.flush();
+    isWaiting = isWriting();
+    if (isWaiting) setTimeout(flush, TOGETHER_MS);
+    else destination.flush();
   };
   let isWaiting = false;
   destination.write = (line) => {
