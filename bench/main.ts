@@ -18,6 +18,8 @@ import { QUESTIONS } from "./questions.ts";
 /** A question that takes longer hangs. */
 const LIMIT_MS = 15 * 60_000;
 
+const SETTLE_MS = 2_000;
+
 const args = Bun.argv.slice(2);
 const isQuick = args.includes("quick");
 const asked = args.filter((arg) => arg !== "quick" && !arg.startsWith("--"));
@@ -60,6 +62,7 @@ async function all(): Promise<number> {
   const installed = { machine: describeMachine(), versions: await versions() };
   for (const { name, asks, needs } of questions) {
     print(`# ${name}: ${asks}`);
+    if (!isQuick) await settle();
     const [at, from, before] = [new Date().toISOString(), performance.now(), loadavg()[0] ?? Number.NaN];
     const absent = needs.flatMap((need) => missing(need) ?? []);
     let outcome: Outcome = { notRun: `needs ${absent.join(", ")}`, figures: [], usage: [], notes: [] };
@@ -81,6 +84,12 @@ async function all(): Promise<number> {
     await writeResults(merge(old, answers, order, { ...installed, full }));
   }
   return summary(answers, seconds);
+}
+
+/** What the question before has written goes to the disk first: beside it a wait for the disk takes up to 100 ms. */
+async function settle(): Promise<void> {
+  await Bun.spawn(["sync"]).exited;
+  await Bun.sleep(SETTLE_MS);
 }
 
 /** Says in the end what was not run and which bars are missed. A quick run holds nobody to a bar. */

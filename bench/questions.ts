@@ -1,4 +1,4 @@
-/** All questions, in the order in which they are asked. */
+/** All questions, in the order in which they are asked: those of milliseconds first, those that write gigabytes last. */
 import type { Question } from "./harness/question.ts";
 import { backlog } from "./questions/backlog.ts";
 import { binary } from "./questions/binary.ts";
@@ -25,21 +25,21 @@ export const QUESTIONS: readonly Question[] = [
   start,
   firstEvent,
   binary,
-  writes,
   reads,
-  lists,
-  relay,
+  writes,
   latency,
-  backlog,
-  takeover,
-  kafka,
-  fanOut,
-  stream,
   endToEnd,
-  rolling,
-  growth,
+  stream,
+  fanOut,
   clients,
   page,
+  takeover,
+  rolling,
   metrics,
+  kafka,
+  lists,
+  relay,
+  backlog,
+  growth,
   scale,
 ];

@@ -1,6 +1,6 @@
 /**
  * The API's POST through its full stack against PostgreSQL's own pgbench. The yardstick makes the same rows in one transaction
- * of prepared statements at 16 clients, on the same database and in turn with it: tenant, lock of the key, look for the key,
+ * of prepared statements with as many clients, on the same database and in turn with it: tenant, lock of the key, look for the key,
  * job, event, stored answer. The server runs whole, with relay, log and stream, and the load's client is on the same cores.
  */
 import type { RunningServer } from "../../test/support/server.ts";
@@ -13,6 +13,7 @@ import { pgbench } from "../harness/pgbench.ts";
 import type { Question } from "../harness/question.ts";
 
 const CLIENTS = 16;
+const MANY_CLIENTS = 64;
 const WINDOW_S = 4;
 const TITLE = "Replace compressor, rooftop unit 7";
 /** Writes a second of which latency is measured. */
@@ -58,11 +59,14 @@ export const writes: Question = {
       const micros = (cpuSeconds: number) => (1e6 * cpuSeconds) / result.answers;
       return { ...result, serverMicros: micros(used.server), databaseMicros: micros(used.PostgreSQL) };
     };
+    const yardstick = async (clients: number) => ({
+      perSecond: await pgbench({ url: open.databaseUrl, script: SAME_STEPS, clients, seconds }),
+    });
     const taken = await bench.inTurn({
-      pgbench: async () => ({
-        perSecond: await pgbench({ url: open.databaseUrl, script: SAME_STEPS, clients: CLIENTS, seconds }),
-      }),
+      pgbench: () => yardstick(CLIENTS),
       POST: () => post("POST", open.server),
+      "pgbench, many": () => yardstick(MANY_CLIENTS),
+      "POST, many": () => post(`POST, ${MANY_CLIENTS} connections`, open.server, { connections: MANY_CLIENTS }),
       "without relay": () => post("POST, another has the lead", held.server),
       "with a token": () => post("POST with a token", closed.server, {}, bearer),
       paced: () => post(`POST at ${PACE}/s`, open.server, { perSecond: PACE }),
@@ -80,6 +84,18 @@ export const writes: Question = {
       values: taken.of("POST", "perSecond"),
     });
     bench.figure({ what: "… to pgbench of the same round", unit: "", values: ratio("POST"), digits: 2, bar });
+    bench.figure({
+      what: `the same with ${MANY_CLIENTS} connections, to pgbench with as many clients`,
+      unit: "",
+      values: taken.ratio("POST, many", "pgbench, many", "perSecond"),
+      digits: 2,
+      bar,
+    });
+    bench.figure({
+      what: `… POST with ${MANY_CLIENTS} connections`,
+      unit: "1/s",
+      values: taken.of("POST, many", "perSecond"),
+    });
     bench.figure({
       what: "POST while another server has the relay's lead",
       unit: "1/s",
@@ -102,7 +118,7 @@ export const writes: Question = {
       values: taken.of("POST", "serverMicros"),
     });
     bench.figure({ what: "CPU for one POST: PostgreSQL", unit: "µs", values: taken.of("POST", "databaseMicros") });
-    const failed = (["POST", "without relay", "with a token", "paced"] as const).flatMap((name) =>
+    const failed = (["POST", "POST, many", "without relay", "with a token", "paced"] as const).flatMap((name) =>
       taken.of(name, "failed"),
     );
     bench.figure({
