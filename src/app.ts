@@ -11,7 +11,7 @@ import { EmbeddedPostgres } from "./db/embedded/index.ts";
 import { watchPool } from "./db/metrics.ts";
 import { migrate } from "./db/migrate.ts";
 import { createPool, probe, type Sql } from "./db/pool.ts";
-import { checkSessionUrl, DIRECT, findPooling, refuseSharedSessions } from "./db/pooler.ts";
+import { checkUrls } from "./db/pooler.ts";
 import { openSession } from "./db/session.ts";
 import { within } from "./deadline.ts";
 import type { Check } from "./http/health.ts";
@@ -134,12 +134,9 @@ export class App {
     const assets = loadAssets(this.#packed);
     assets.catch(() => {});
 
-    if (config.DATABASE_SESSION_URL !== undefined)
-      await checkSessionUrl(config.DATABASE_URL, config.DATABASE_SESSION_URL, this.#logger);
+    const pooling = await checkUrls(config.DATABASE_URL, config.DATABASE_SESSION_URL, this.#logger);
     const databaseUrl = config.DATABASE_URL ?? (await this.#startEmbeddedPostgres());
     this.#refuseWhenStopped();
-    const pooling = config.DATABASE_URL === undefined ? DIRECT : await findPooling(databaseUrl, this.#logger);
-    refuseSharedSessions(pooling, config.DATABASE_SESSION_URL);
     if (pooling.sharesSessions) this.#logger.info(pooling, "the database is behind a pooler");
     const sql = createPool(databaseUrl, config.DATABASE_POOL, this.#logger, pooling.keepsStatements);
     this.#onStop("database pool", () => sql.end({ timeout: 1 }));

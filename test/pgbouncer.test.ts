@@ -54,10 +54,18 @@ describe.skipIf(pgbouncerPath() === undefined)("behind PgBouncer", () => {
     expect(server.output).not.toContain(new URL(db.url).password);
   });
 
-  test("a DATABASE_SESSION_URL that leads through the pooler too, or beside an embedded PostgreSQL, is refused in one line", async () => {
+  test("a DATABASE_SESSION_URL that leads through the pooler too, to another database, to none, or beside an embedded PostgreSQL, is refused in one line", async () => {
     const pooled = new RunningServer({ env: env({ DATABASE_SESSION_URL: pooler.url }) });
     expect(await pooled.exited()).toBe(1);
     expect(pooled.output).toContain("DATABASE_SESSION_URL: leads through a pooler");
+    const other = await testDatabase();
+    const astray = new RunningServer({ env: env({ DATABASE_SESSION_URL: other.url }) });
+    expect(await astray.exited()).toBe(1);
+    expect(astray.output).toContain("DATABASE_SESSION_URL: leads to another database than DATABASE_URL");
+    await other.drop();
+    const gone = new RunningServer({ env: env({ DATABASE_SESSION_URL: other.url }) });
+    expect(await gone.exited()).toBe(1);
+    expect(gone.output).toMatch(/^DATABASE_SESSION_URL: [^\n]*does not exist\n$/);
     const alone = new RunningServer({ env: { DATABASE_SESSION_URL: db.url, DATA_DIR: folder, LOG_FORMAT: "json" } });
     expect(await alone.exited()).toBe(1);
     expect(alone.output).toContain("DATABASE_SESSION_URL: is set and DATABASE_URL is not");
@@ -71,6 +79,10 @@ describe.skipIf(pgbouncerPath() === undefined)("behind PgBouncer", () => {
     expect(both.failed).toEqual([]);
     const wrong = await doctor(folder, { DATABASE_URL: pooler.url, DATABASE_SESSION_URL: pooler.url });
     expect(wrong.of("database").todo).toBe("let it lead to the server itself");
+    const other = await testDatabase();
+    const astray = await doctor(folder, { DATABASE_URL: pooler.url, DATABASE_SESSION_URL: other.url });
+    expect(astray.of("database").todo).toBe("let both lead to the same one");
+    await other.drop();
   });
 
   test("with it writes, replays, reads, tenants, relay and stream work, while requests share three sessions", async () => {

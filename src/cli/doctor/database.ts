@@ -3,7 +3,7 @@ import { embeddedPostgresAvailable } from "../../db/embedded/server-files.ts";
 import { MigrationError, pendingFiles } from "../../db/migrate.ts";
 import { MIGRATIONS } from "../../db/migrations.ts";
 import { createPool, probe, type Sql } from "../../db/pool.ts";
-import { findPooling } from "../../db/pooler.ts";
+import { findPooling, findSessionFault } from "../../db/pooler.ts";
 import { within } from "../../deadline.ts";
 import { createLogger } from "../../metrics/logger.ts";
 import type { Packed } from "../../packed.ts";
@@ -105,11 +105,9 @@ export class DatabaseLook {
         "set DATABASE_SESSION_URL to the server itself",
       );
     try {
-      if (!(await findPooling(sessionUrl, SILENT)).sharesSessions) return ok(`${where}; DATABASE_SESSION_URL answers`);
-      return failed(
-        "DATABASE_SESSION_URL leads through a pooler that gives every transaction another session, too",
-        "let it lead to the server itself",
-      );
+      const misled = await findSessionFault(url, sessionUrl, SILENT);
+      if (misled === undefined) return ok(`${where}; DATABASE_SESSION_URL answers`);
+      return failed(`DATABASE_SESSION_URL ${misled.fault}`, misled.todo);
     } catch (error) {
       const reason = reasonOf(error).replace(/^DATABASE_URL: /, "");
       return failed(
