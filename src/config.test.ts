@@ -44,6 +44,17 @@ describe("configuration", () => {
     expect(lines).toEqual(["DATABASE_URL: must be a URL like postgres://user:password@host:5432/database"]);
   });
 
+  test.each([
+    ["AETHERLINK_URL", "ftp://me:s3cret@host"],
+    ["AETHERLINK_URL", "http//me:s3@cret@host:9010"],
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", "me:s3cret@collector"],
+  ])("%s=%s is refused with what it is, but for what stands before an @", (name, value) => {
+    const [line = "", ...others] = linesOf({ [name]: value });
+    expect(others).toEqual([]);
+    expect(line).toContain(`(it is "…@${value.slice(value.lastIndexOf("@") + 1)}")`);
+    expect(line).not.toContain("cret");
+  });
+
   test("a secret may stand in a file, whose last line end is no part of it", async () => {
     const folder = mkdtempSync(join(tmpdir(), "aetherlink-config-"));
     const file = join(folder, "database-url");

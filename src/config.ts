@@ -274,7 +274,9 @@ function readSecret(path: string): { text: string } | { fault: string } {
 
 function line(name: string, message: string, given: Record<string, string>): string {
   const value = given[name];
-  const shown = value === undefined || isSecret(name) ? "" : ` (it is ${JSON.stringify(value.slice(0, 80))})`;
+  // A URL may have a password before its @, a malformed one too.
+  const harmless = value?.replace(/^.*@/s, "…@").slice(0, 80);
+  const shown = harmless === undefined || isSecret(name) ? "" : ` (it is ${JSON.stringify(harmless)})`;
   return `${name}: ${message}${shown}`;
 }
 
