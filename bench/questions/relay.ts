@@ -28,6 +28,25 @@ export const relay: Question = {
         [`${events}`],
         environment(url, brokers, bench.topic()),
       );
+    const expired = async () => {
+      const [row] = await sql<{ n: number }[]>`
+        select count(*)::int as n from outbox_events where published_at < now() - interval '24 hours'`;
+      return row?.n ?? 0;
+    };
+    const whole = async (during: string, more: Record<string, string>) => {
+      const server = await bench.server({ ...environment(url, brokers, bench.topic()), ...more });
+      const done = bench.watch(during, { server: server.process.pid, PostgreSQL: database.pid });
+      await server.until((output) => output.includes("relay leads"));
+      const before = await expired();
+      const began = performance.now();
+      await drained(sql);
+      const seconds = (performance.now() - began) / 1_000;
+      const deleted = before - (await expired());
+      done();
+      const { peak } = memoryMb(server.process.pid);
+      await server.stop();
+      return { perSecond: events / seconds, peakMb: peak, deletedPerSecond: deleted / seconds };
+    };
     const taken = await bench.inTurn({
       producer: () => child("produce"),
       relay: async () => {
@@ -40,16 +59,13 @@ export const relay: Question = {
       },
       server: async () => {
         await refill();
-        const server = await bench.server(environment(url, brokers, bench.topic()));
-        const done = bench.watch("drain by a whole server", { server: server.process.pid, PostgreSQL: database.pid });
-        await server.until((output) => output.includes("relay leads"));
-        const began = performance.now();
-        await drained(sql);
-        const perSecond = events / ((performance.now() - began) / 1_000);
-        done();
-        const { peak } = memoryMb(server.process.pid);
-        await server.stop();
-        return { perSecond, peakMb: peak };
+        return await whole("drain by a whole server", {});
+      },
+      retention: async () => {
+        await sql`truncate outbox_events`;
+        await fill(sql, { events, arePublished: true, hoursAgo: 48, vacuum: false });
+        await fill(sql, { events });
+        return await whole("drain by a whole server that deletes", { OUTBOX_RETENTION_HOURS: "24" });
       },
     });
     const count = events.toLocaleString("en");
@@ -64,6 +80,18 @@ export const relay: Question = {
       unit: "events/s",
       values: taken.of("server", "perSecond"),
     });
+    bench.figure({
+      what: "… while it deletes as many events whose retention is over",
+      unit: "events/s",
+      values: taken.of("retention", "perSecond"),
+    });
+    bench.figure({
+      what: "… to the drain without; both share PostgreSQL and two cores",
+      unit: "",
+      values: taken.ratio("retention", "server", "perSecond"),
+      digits: 2,
+    });
+    bench.figure({ what: "… deleted meanwhile", unit: "events/s", values: taken.of("retention", "deletedPerSecond") });
     bench.figure({
       what: "yardstick: the same records handed to our producer, no database",
       unit: "events/s",

@@ -7,6 +7,8 @@ export interface Filling {
   readonly events: number;
   /** Default: they wait to be published. */
   readonly arePublished?: boolean;
+  /** Hours since they were published, if they were; default 0. */
+  readonly hoursAgo?: number;
   /** Tenants that they belong to; default one. */
   readonly tenants?: number;
   /** Whether the table is vacuumed behind it, by default; of a large one that takes longer than what is measured. */
@@ -16,7 +18,7 @@ export interface Filling {
 /** Adds events as the API makes them, ten of each aggregate. */
 export async function fill(
   sql: postgres.Sql,
-  { events, arePublished = false, tenants = 1, vacuum = true }: Filling,
+  { events, arePublished = false, hoursAgo = 0, tenants = 1, vacuum = true }: Filling,
 ): Promise<void> {
   await sql`
     insert into outbox_events (event_id, tenant_id, type, aggregate_type, aggregate_id, payload, traceparent, occurred_at, published_at)
@@ -25,7 +27,7 @@ export async function fill(
       'version', n, 'occurredAt', '2026-11-23T07:00:00.000Z', 'data', json_build_object(
         'title', 'Replace compressor, rooftop unit ' || n, 'description', null, 'status', 'Open', 'accountId', null,
         'contactId', null, 'scheduledAt', null, 'amount', null, 'tags', '[]'::json, 'attributes', '{}'::json)),
-      '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', now(), case when ${arePublished} then now() end
+      '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', now(), case when ${arePublished} then now() - ${hoursAgo}::int * interval '1 hour' end
     from generate_series(1, ${events}::int) n,
       lateral (
         select uuidv7() as id, md5((n / 10)::text)::uuid as aggregate,
