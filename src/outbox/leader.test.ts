@@ -34,9 +34,14 @@ afterAll(async () => {
   await db.drop();
 });
 
-async function lead(batch = 100): Promise<RelayLeader> {
+async function lead(
+  batch = 100,
+  outbox = new SessionOutbox(session.sql),
+  isAwaited = () => false,
+): Promise<RelayLeader> {
   const leader = new RelayLeader({
-    outbox: new SessionOutbox(session.sql),
+    outbox,
+    isAwaited,
     log,
     batch,
     clock: () => now,
@@ -80,6 +85,67 @@ async function rowOf(eventId: string | undefined): Promise<Row | undefined> {
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+describe("while writers keep it busy", () => {
+  /** Its records wait for a gate, or fail. */
+  class SlowOutbox extends SessionOutbox {
+    gate: Promise<void> | undefined;
+    failures = 0;
+    override async record(...args: Parameters<SessionOutbox["record"]>): Promise<void> {
+      await this.gate;
+      if (this.failures > 0) {
+        this.failures--;
+        throw new Error("the database takes no writes");
+      }
+      await super.record(...args);
+    }
+  }
+
+  /** Publishes three events, while which two more are committed; what it looks for next, it does before it records. */
+  async function busy(outbox: SlowOutbox, isAwaited: () => boolean): Promise<RelayLeader> {
+    const leader = await lead(5, outbox, isAwaited);
+    await append(db.sql, range(0, 3));
+    const publishing = Promise.withResolvers<void>();
+    log.gate = publishing.promise;
+    const step = leader.step();
+    await log.asked.promise;
+    await append(db.sql, range(3, 5));
+    publishing.resolve();
+    expect(await step).toMatchObject({ published: 3 });
+    return leader;
+  }
+
+  test("the next events are published while the last are not recorded yet, and none twice", async () => {
+    const outbox = new SlowOutbox(session.sql);
+    const gate = Promise.withResolvers<void>();
+    outbox.gate = gate.promise;
+    let isAwaited = true;
+    const leader = await busy(outbox, () => isAwaited);
+    isAwaited = false;
+    const second = leader.step();
+    while (log.published.length < 5) await Bun.sleep(1);
+    expect((await selectBacklog(db.sql)).events).toBe(5);
+    gate.resolve();
+    // It was no look behind all that is committed by then.
+    expect(await second).toMatchObject({ published: 2, more: true });
+    await append(db.sql, range(5, 12));
+    await drain(leader);
+    expect(log.numbers).toEqual(range(0, 12));
+    expect((await selectBacklog(db.sql)).events).toBe(0);
+  });
+
+  test("what was published and could not be recorded is not published again by the look that was made before", async () => {
+    const outbox = new SlowOutbox(session.sql);
+    outbox.failures = 2;
+    let isAwaited = true;
+    const leader = await busy(outbox, () => isAwaited);
+    isAwaited = false;
+    for (let tries = 0; tries < 2; tries++) await expect(leader.step()).rejects.toThrow("takes no writes");
+    await drain(leader);
+    expect(log.numbers).toEqual(range(0, 5));
+    expect((await selectBacklog(db.sql)).events).toBe(0);
+  });
+});
 
 describe("a pass through a backlog", () => {
   /** A leader that has published the numbers 0 to 4 and knows that there is more. */

@@ -14,6 +14,8 @@ export interface LeaderOptions {
   readonly assertLeading: () => void;
   /** Told what became of each batch, once it is decided. */
   readonly settled?: (settlement: Settlement) => void;
+  /** True when something was committed since the step began: then its successor's events are read before its own are recorded. */
+  readonly isAwaited?: () => boolean;
 }
 
 /** What one step did. */
@@ -54,6 +56,9 @@ interface Lane extends Aggregate {
  * A pass that reads behind an id skips an event with a lower one that commits meanwhile, and must then not read a later event
  * of the same aggregate either. Writers of an aggregate wait for each other, so the later one got its id after that commit: a
  * pass reads no id that is higher than all that was committed when it began.
+ *
+ * While writers keep it busy it looks from the beginning before the last batch is recorded, and leaves out what it knows to be
+ * published: so a record is in nobody's way, whichever is first.
  *
  * What was published but could not be recorded is remembered and recorded first of all when it goes on, so that a database
  * which refuses writes makes no repeats.
@@ -117,9 +122,11 @@ export class RelayLeader {
       this.#options.assertLeading();
       const settlement = this.#settle(settle(publish, outcomes), hold);
       await this.#recording;
-      const recording = this.#record();
-      if (isAllPublished(settlement)) recording.catch(() => {});
-      else await this.#finish(recording);
+      if (!isAllPublished(settlement)) await this.#finish(this.#record());
+      else {
+        if (!isFull && this.#options.isAwaited?.() === true) this.#readBeforeRecord();
+        this.#record().catch(() => {});
+      }
       // Behind an id that was read, an event with a lower one may have committed: only a look from the beginning is the last.
       const more = isFull || !isBeginning;
       return { published: settlement.published.length, more, interruption: settlement.interruption };
@@ -231,6 +238,17 @@ export class RelayLeader {
     const { outbox, batch, clock } = this.#options;
     if (this.#passUpTo === undefined || BigInt(after) >= this.#passUpTo || clock() >= this.#passEndsAt) return;
     this.#next = outbox.readPending(batch, after, `${this.#passUpTo}`);
+    this.#next.catch(() => {});
+  }
+
+  /** Like the beginning of a pass, but on the session before the record of what was published, which is left out by its ids. */
+  #readBeforeRecord(): void {
+    const { outbox, batch } = this.#options;
+    const known = new Set(this.#unrecorded.flatMap(({ published }) => published.map(({ row }) => row.id)));
+    this.#passUpTo = undefined;
+    this.#next = outbox
+      .readPending(batch + known.size, "0")
+      .then((rows) => rows.filter(({ id }) => !known.has(id)).slice(0, batch));
     this.#next.catch(() => {});
   }
 

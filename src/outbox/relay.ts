@@ -176,6 +176,7 @@ export class Relay {
       batch,
       clock: () => performance.now(),
       assertLeading: () => lease.assert(),
+      isAwaited: () => this.#kicked,
       settled: (settlement) => {
         problems.settled(settlement);
         settled?.(settlement);
