@@ -21,9 +21,17 @@ export class Lease {
     this.#ms = ms;
   }
 
-  /** From here on the database counts. */
+  /**
+   * From here on the database counts. A session is idle only between statements: one whose leader went between two messages of
+   * the same statement, as the driver sends them the first time, is ended by `transaction_timeout` (PostgreSQL 17), and where
+   * the machine is gone by TCP itself.
+   */
   async begin(): Promise<void> {
-    await this.#session.sql`select set_config('idle_session_timeout', ${String(this.#ms)}, false)`;
+    const [ms, seconds] = [String(this.#ms), String(Math.ceil(this.#ms / 2_000))];
+    await this.#session.sql`
+      select set_config(name, value, false)
+      from (values ('idle_session_timeout', ${ms}), ('transaction_timeout', ${ms}), ('tcp_keepalives_idle', ${seconds}),
+        ('tcp_keepalives_interval', '1'), ('tcp_keepalives_count', '3')) as wanted (name, value) join pg_settings using (name)`;
     this.#answeredAt = performance.now();
     this.#timer = setInterval(() => this.#renew(), this.#ms / 4);
   }

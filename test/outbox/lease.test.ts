@@ -51,6 +51,21 @@ test("a leader that slept has lost its lead, knows it before it says anything, a
   await other.close();
 });
 
+test("a leader that is gone between two messages of a statement loses its lead like one that is gone between two statements", async () => {
+  const session = await open();
+  const other = await open();
+  await until(() => tryLead(session.sql));
+  const lease = new Lease(session, LEASE_MS);
+  await lease.begin();
+  // To the database the same: it waits for what comes next in a transaction, and the session is not idle.
+  await session.sql.unsafe("begin");
+  // Nothing is said from here on, not even that it gives up.
+  lease.end();
+  await until(() => tryLead(other.sql));
+  await until(() => !session.isOpen);
+  await other.close();
+});
+
 test("a leader whose database does not answer any more gives up its session after the lease", async () => {
   const session = await open();
   await until(() => tryLead(session.sql));
