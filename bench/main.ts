@@ -18,6 +18,7 @@ import { QUESTIONS } from "./questions.ts";
 /** A question that takes longer hangs. */
 const LIMIT_MS = 15 * 60_000;
 
+/** Milliseconds that the machine gets between two questions to come to rest. */
 const SETTLE_MS = 2_000;
 
 const args = Bun.argv.slice(2);

@@ -18,8 +18,9 @@ export const relay: Question = {
     const events = bench.size(BACKLOG, 20_000);
     const database = await bench.database();
     const { url, sql } = await database.create();
-    const refill = async () => {
+    const refill = async (expired = 0) => {
       await sql`truncate outbox_events`;
+      if (expired > 0) await fill(sql, { events: expired, arePublished: true, hoursAgo: 48, vacuum: false });
       await fill(sql, { events });
     };
     const child = (name: string) =>
@@ -62,9 +63,7 @@ export const relay: Question = {
         return await whole("drain by a whole server", {});
       },
       retention: async () => {
-        await sql`truncate outbox_events`;
-        await fill(sql, { events, arePublished: true, hoursAgo: 48, vacuum: false });
-        await fill(sql, { events });
+        await refill(events);
         return await whole("drain by a whole server that deletes", { OUTBOX_RETENTION_HOURS: "24" });
       },
     });

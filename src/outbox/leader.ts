@@ -14,8 +14,8 @@ export interface LeaderOptions {
   readonly assertLeading: () => void;
   /** Told what became of each batch, once it is decided. */
   readonly settled?: (settlement: Settlement) => void;
-  /** True when something was committed since the step began: then its successor's events are read before its own are recorded. */
-  readonly isAwaited?: () => boolean;
+  /** True when something was committed since the step began: then the next events are read before the step's own are recorded. */
+  readonly isKicked?: () => boolean;
 }
 
 /** What one step did. */
@@ -124,7 +124,7 @@ export class RelayLeader {
       await this.#recording;
       if (!isAllPublished(settlement)) await this.#finish(this.#record());
       else {
-        if (!isFull && this.#options.isAwaited?.() === true) this.#readBeforeRecord();
+        if (!isFull && this.#options.isKicked?.() === true) this.#readBeforeRecord();
         this.#record().catch(() => {});
       }
       // Behind an id that was read, an event with a lower one may have committed: only a look from the beginning is the last.

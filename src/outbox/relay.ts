@@ -176,7 +176,7 @@ export class Relay {
       batch,
       clock: () => performance.now(),
       assertLeading: () => lease.assert(),
-      isAwaited: () => this.#kicked,
+      isKicked: () => this.#kicked,
       settled: (settlement) => {
         problems.settled(settlement);
         settled?.(settlement);

@@ -54,9 +54,9 @@ inBrowser("every feature, at two widths in both themes", (it) => {
       let looks = 0;
       const look_ = async (step: string) => {
         // The one that is shown comes first; a row that is arriving in it stands where its text has the least contrast.
-        const [shown, other] = looks++ % 2 === 0 ? themes : themes.toReversed();
-        for (const colorScheme of [shown, other] as const) {
-          await page.evaluate<void, Arrival>(holdStill, colorScheme === shown ? "beginning" : "end");
+        const order = looks++ % 2 === 0 ? themes : themes.toReversed();
+        for (const [i, colorScheme] of order.entries()) {
+          await page.evaluate<void, Arrival>(holdStill, i === 0 ? "beginning" : "end");
           await page.emulateMedia({ colorScheme });
           await page.evaluate<void, Arrival>(holdStill, "beginning");
           await page.screenshot({ path: join(SHOTS, `${colorScheme}-${width}-${step}.png`) });

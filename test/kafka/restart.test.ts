@@ -50,7 +50,8 @@ describe.skipIf(lacking !== undefined)("a broker killed in mid-stream", () => {
       })();
       await until(() => seen.length > 2_000);
       await broker.kill();
-      await Bun.sleep(300);
+      const port = broker.address.split(":")[1] ?? "";
+      await until(() => [...errors].join().includes(port));
       const before = sent;
       await broker.start();
       await until(() => seen.length > before + 2_000);
@@ -60,7 +61,7 @@ describe.skipIf(lacking !== undefined)("a broker killed in mid-stream", () => {
       await consumer.close();
       await reading;
       expect(seen).toEqual(Array.from({ length: sent }, (_, i) => i));
-      expect([...errors].join()).toContain(broker.address.split(":")[1] ?? "");
+      expect([...errors].join()).toContain(port);
     },
     LIMIT_MS,
   );

@@ -23,6 +23,15 @@ async function open(): Promise<Session> {
   return session;
 }
 
+/** A new leader, once the last one's session has let go of the lock. */
+async function lead(): Promise<{ session: Session; lease: Lease }> {
+  const session = await open();
+  await until(() => tryLead(session.sql));
+  const lease = new Lease(session, LEASE_MS);
+  await lease.begin();
+  return { session, lease };
+}
+
 test("a leader that lives keeps its lead for many times the lease", async () => {
   const session = await open();
   expect(await tryLead(session.sql)).toBe(true);
@@ -36,11 +45,8 @@ test("a leader that lives keeps its lead for many times the lease", async () => 
 });
 
 test("a leader that slept has lost its lead, knows it before it says anything, and another one leads", async () => {
-  const session = await open();
+  const { session, lease } = await lead();
   const other = await open();
-  await until(() => tryLead(session.sql));
-  const lease = new Lease(session, LEASE_MS);
-  await lease.begin();
   // What SIGSTOP does to it: no timer runs, no answer is read.
   Bun.sleepSync(1.2 * LEASE_MS);
   expect(() => lease.assert()).toThrow(LeadershipLostError);
@@ -52,11 +58,8 @@ test("a leader that slept has lost its lead, knows it before it says anything, a
 });
 
 test("a leader that is gone between two messages of a statement loses its lead like one that is gone between two statements", async () => {
-  const session = await open();
+  const { session, lease } = await lead();
   const other = await open();
-  await until(() => tryLead(session.sql));
-  const lease = new Lease(session, LEASE_MS);
-  await lease.begin();
   // To the database the same: it waits for what comes next in a transaction, and the session is not idle.
   await session.sql.unsafe("begin");
   // Nothing is said from here on, not even that it gives up.
@@ -67,10 +70,7 @@ test("a leader that is gone between two messages of a statement loses its lead l
 });
 
 test("a leader whose database does not answer any more gives up its session after the lease", async () => {
-  const session = await open();
-  await until(() => tryLead(session.sql));
-  const lease = new Lease(session, LEASE_MS);
-  await lease.begin();
+  const { session, lease } = await lead();
   const stuck = session.sql`select pg_sleep(2)`.then(
     () => "answered",
     () => "failed",

@@ -143,7 +143,7 @@ export class World {
         if (!session.isOpen) throw new LeadershipLostError("lost");
       },
       // Every other step is one in which commits come.
-      isAwaited: () => (this.#clock / 1_000) % 2 === 0,
+      isKicked: () => (this.#clock / 1_000) % 2 === 0,
     };
     const leader = new RelayLeader(options);
     await leader.begin();

@@ -96,7 +96,8 @@ describe.skipIf(testBrokers() === undefined)("a rolling deploy from the version 
     const writers = new Writers(before.url, 100);
     writers.start();
     const now = await start("this");
-    await Bun.sleep(500);
+    const sent = writers.sent;
+    await until("it is written to beside the new version", 10_000, () => writers.sent >= sent + 50);
     await writers.stop();
     expect(writers.failures).toEqual([]);
     expect(writers.sent).toBeGreaterThan(50);
