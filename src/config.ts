@@ -131,7 +131,7 @@ const fields = {
     "Newest events kept in memory for the page and for resuming streams.",
   ),
   SSE_HEARTBEAT_MS: integer(1_000, 300_000, 15_000).describe("Milliseconds between heartbeats on an open stream."),
-  SSE_BUFFER_BYTES: integer(65_536, 67_108_864, 1_048_576).describe(
+  SSE_BUFFER_BYTES: integer(262_144, 67_108_864, 1_048_576).describe(
     "Bytes that a slow stream client may be behind before it is cut off; it resumes where it stopped.",
   ),
   SSE_MAX_CLIENTS: integer(1, 1_000_000, 10_000).describe(

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { SseReader } from "../../test/support/sse.ts";
 import { MemoryLog } from "../log/memory.ts";
-import { createLog, keep, open, outgoing, seen, settled, startHub } from "./hub.fixture.ts";
+import { createLog, keep, nextNumber, open, outgoing, seen, settled, startHub } from "./hub.fixture.ts";
 import type { Hub } from "./hub.ts";
+import type { Start } from "./start.ts";
 
 describe("bounds", () => {
   test("no more clients read the log at once than there are places, and all are served", async () => {
@@ -55,6 +57,43 @@ describe("bounds", () => {
     expect(stuck.isCutOff).toBe(true);
     expect(hub.clientCount).toBe(0);
   });
+
+  const past = (limit?: number): Start => ({ kind: "past", since: undefined, limit });
+  const resume: Start = { kind: "resume", position: new Map([0, 1, 2].map((partition) => [partition, 0])) };
+  test.each<[string, number, Start, number]>([
+    ["resumes from the ring", 500, resume, 100],
+    ["resumes from the log", 10, resume, 100],
+    ["asks for all of the past", 10, past(), 100],
+    ["asks for the newest of the past", 500, past(80), 80],
+    ["asks for more of the past than the ring holds", 10, past(80), 80],
+    ["comes with an id that is unknown", 500, { kind: "unknown" }, 100],
+  ])(
+    "a client that %s is sent all of it, though that weighs more than may wait for it",
+    async (_, ring, start, count) => {
+      // Each event at a time of its own: "the newest" are else any of those with the same.
+      let time = Date.now() - 1_000;
+      const log = createLog(10_000, () => ++time);
+      const hub = await startHub(log, { ring, bufferBytes: 262_144 });
+      // The largest that an event of ours can be.
+      const padding = "x".repeat(70_000);
+      const records = outgoing(100).map((record) => ({
+        ...record,
+        value: JSON.stringify({ ...JSON.parse(record.value), padding }),
+      }));
+      const last = nextNumber() - 1;
+      for (const record of records) await log.publish([record]);
+      await settled(hub, log);
+      const client = hub.open(start);
+      // It takes nothing before others have had their turns.
+      for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+      const reader = new SseReader(client.body);
+      await reader.until(() => seen(reader).length === count);
+      expect(seen(reader).toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: count }, (_, i) => last - count + 1 + i),
+      );
+      expect(client.isEnded).toBe(false);
+    },
+  );
 
   test("a stream ends at a random point between 80 and 100 % of its greatest age", async () => {
     for (const [random, least, most] of [

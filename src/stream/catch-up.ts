@@ -15,8 +15,13 @@ import type { Start } from "./start.ts";
 
 /** Events that a client whose position is unknown is sent after a reset. */
 export const RESET_EVENTS = 500;
-/** Frames sent before the client's queue is looked at again. */
+/** Frames sent before the client's queue is looked at again, at most. */
 const PIECE = 100;
+/**
+ * Bytes of frames after which it is looked at as well. A hundred large events are more than may wait for a client: sent in
+ * one go they cut it off, and so would the same ones each time it came back.
+ */
+const PIECE_BYTES = 65_536;
 /** Milliseconds for which a client may keep a reader of the log waiting. */
 const PATIENCE_MS = 500;
 
@@ -83,8 +88,8 @@ export class CatchUp {
       }
       const frames = ring().after(this.#position, PIECE);
       if (frames.length === 0) return join(covers(ring().head, this.#position) ? undefined : this.#position);
-      this.#sendFrames(frames);
-      if (frames.length === PIECE) await breathe();
+      const sent = this.#sendFrames(frames);
+      if (sent < frames.length || sent === PIECE) await breathe();
     }
   }
 
@@ -114,8 +119,8 @@ export class CatchUp {
       newestInRing(ring(), from, limit, wants) ??
       (await readers.use(() => newestInLog(log, from, limit, first, wants, this.#signal)));
     this.#position = new Map(past.before);
-    for (let at = 0; at < past.frames.length && (await this.#client.room()); at += PIECE) {
-      this.#sendFrames(past.frames.slice(at, at + PIECE));
+    for (let at = 0; at < past.frames.length && (await this.#client.room()); ) {
+      at += this.#sendFrames(past.frames.slice(at, at + PIECE));
       await breathe();
     }
     this.#position = new Map(past.behind);
@@ -143,46 +148,70 @@ export class CatchUp {
       merge.push(batch);
       if (batch.length === 0) merge.finish();
       const records = merge.take();
-      for (let at = 0; at < records.length; at += PIECE) {
+      for (let at = 0; at < records.length; ) {
         if (!(await this.#client.room(PATIENCE_MS))) return;
-        this.#sendRecords(records.slice(at, at + PIECE));
+        at += this.#sendRecords(records.slice(at, at + PIECE));
         await breathe();
       }
       if (ring().holds(this.#position)) return;
     }
   }
 
-  #sendRecords(records: readonly LogRecord[]): void {
-    const pieces: Uint8Array[] = [];
+  /** Sends the events of records that the client wants, up to PIECE_BYTES. @returns how many records that went through */
+  #sendRecords(records: readonly LogRecord[]): number {
+    const piece = new Piece();
     for (const record of records) {
+      if (piece.isFull) break;
+      piece.count += 1;
       const isRepeat = this.#seen.repeats(record.headers.ce_id);
       if (record.offset < (this.#position.get(record.partition) ?? 0)) continue;
       this.#position.set(record.partition, record.offset + 1);
       if (isRepeat) continue;
       const frame = new Frame(record, formatVector(this.#position));
-      if (this.#audience.wants(frame)) pieces.push(frame.bytes);
+      if (this.#audience.wants(frame)) piece.add(frame.bytes);
     }
-    this.#send(pieces, records.length);
+    return this.#send(piece);
   }
 
-  /** Sends the frames that the client wants, and moves its own position on. */
-  #sendFrames(frames: readonly Frame[]): void {
-    const pieces: Uint8Array[] = [];
+  /** Sends the frames that the client wants, up to PIECE_BYTES. @returns how many frames that went through */
+  #sendFrames(frames: readonly Frame[]): number {
+    const piece = new Piece();
     for (const frame of frames) {
+      if (piece.isFull) break;
+      piece.count += 1;
       this.#position.set(frame.partition, frame.offset + 1);
-      if (this.#audience.wants(frame)) pieces.push(frame.at(this.#position));
+      if (this.#audience.wants(frame)) piece.add(frame.at(this.#position));
     }
-    this.#send(pieces, frames.length);
+    return this.#send(piece);
   }
 
   /** A client that is sent nothing for long is told where it stands: it would else begin anew should its stream end. */
-  #send(pieces: readonly Uint8Array[], count: number): void {
-    this.#unsent = pieces.length > 0 ? 0 : this.#unsent + count;
-    if (pieces.length > 0) this.#client.send(new Chunk(joinBytes(pieces)));
-    this.#sources.metrics?.sent(pieces.length);
-    if (this.#unsent < LOOK_BACK) return;
-    this.#unsent = 0;
-    this.#client.send(new Chunk(encodePosition(formatVector(this.#position))));
+  #send({ count, frames }: Piece): number {
+    this.#unsent = frames.length > 0 ? 0 : this.#unsent + count;
+    if (frames.length > 0) this.#client.send(new Chunk(joinBytes(frames)));
+    this.#sources.metrics?.sent(frames.length);
+    if (this.#unsent >= LOOK_BACK) {
+      this.#unsent = 0;
+      this.#client.send(new Chunk(encodePosition(formatVector(this.#position))));
+    }
+    return count;
+  }
+}
+
+/** What is sent in one go. */
+class Piece {
+  readonly frames: Uint8Array[] = [];
+  /** Events looked at for it, those included that the client does not want. */
+  count = 0;
+  #bytes = 0;
+
+  get isFull(): boolean {
+    return this.#bytes >= PIECE_BYTES;
+  }
+
+  add(frame: Uint8Array): void {
+    this.frames.push(frame);
+    this.#bytes += frame.byteLength;
   }
 }
 
