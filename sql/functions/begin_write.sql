@@ -19,8 +19,8 @@ begin
     result.outcome := 'busy';
     return result;
   end if;
-  select * into known from idempotency_keys k where k.tenant_id = w.tenant_id and k.key = w.key and k.expires_at > w.now;
-  if not found then
+  select * into known from idempotency_keys k where k.tenant_id = w.tenant_id and k.key = w.key;
+  if not found or known.expires_at <= w.now then
     return result;
   end if;
   if known.fingerprint <> w.fingerprint then

@@ -38,8 +38,8 @@ begin
     where octet_length(i.attributes::text) <= 32768
       -- Each looked up by itself: joined, a table could be read whole for them.
       and case when i.key is null then true else (
-        select true from idempotency_keys k where k.tenant_id = p_tenant and k.key = i.key and k.expires_at > i.now
-      ) is null end
+        select k.expires_at > i.now from idempotency_keys k where k.tenant_id = p_tenant and k.key = i.key
+      ) is not true end
       and case when i."accountId" is null then true else (
         select true from accounts a where a.tenant_id = p_tenant and a.id = i."accountId" for key share
       ) end

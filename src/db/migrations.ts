@@ -4,6 +4,7 @@ import migration0003 from "../../sql/0003_crm.sql" with { type: "text" };
 import migration0004 from "../../sql/0004_autoheal.sql" with { type: "text" };
 import migration0005 from "../../sql/0005_autoheal_finished.sql" with { type: "text" };
 import migration0006 from "../../sql/0006_outbox_event_ids.sql" with { type: "text" };
+import migration0007 from "../../sql/0007_plans.sql" with { type: "text" };
 import accountJson from "../../sql/functions/account_json.sql" with { type: "text" };
 import appendChange from "../../sql/functions/append_change.sql" with { type: "text" };
 import beginWrite from "../../sql/functions/begin_write.sql" with { type: "text" };
@@ -58,6 +59,7 @@ export const MIGRATIONS: readonly SqlFile[] = [
   { name: "0004_autoheal.sql", text: migration0004 },
   { name: "0005_autoheal_finished.sql", text: migration0005 },
   { name: "0006_outbox_event_ids.sql", text: migration0006 },
+  { name: "0007_plans.sql", text: migration0007 },
 ];
 
 /** SQL functions, applied anew whenever their text changes. One that SQL functions name stands before them: their bodies are checked at once. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import postgres from "postgres";
 import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
 import { pruneExpiredKeys } from "./prune.ts";
 import type { WriteRow } from "./write.ts";
@@ -17,11 +18,11 @@ afterAll(() => db.drop());
 async function write(
   key: string,
   body: string,
-  options: { at?: Date; status?: number; tenant?: string } = {},
+  options: { at?: Date; status?: number; tenant?: string; sql?: postgres.Sql } = {},
 ): Promise<WriteRow> {
-  const { at = NOW, status = 201, tenant = TENANT } = options;
+  const { at = NOW, status = 201, tenant = TENANT, sql = db.sql } = options;
   const print = new Bun.CryptoHasher("sha256").update(body).digest();
-  return await db.sql.begin(async (tx) => {
+  return await sql.begin(async (tx) => {
     const request = writeRequest(key, print, at, tenant);
     const [row] = await tx<WriteRow[]>`select * from begin_write(${request})`;
     if (row?.outcome !== "proceed") return row as WriteRow;
@@ -80,6 +81,36 @@ describe("the idempotency store", () => {
     expect(await write("old", "b", { at: inHours(23.9) })).toMatchObject({ outcome: "mismatch" });
     expect(await write("old", "b", { at: inHours(24) })).toMatchObject({ outcome: "proceed" });
     expect(await write("old", "b", { at: inHours(25) })).toMatchObject({ outcome: "replay", body: "answer to b" });
+  });
+
+  test("finds a key by its index also while statistics say that there are only a few", async () => {
+    const young = await testDatabase();
+    try {
+      const scans = async () => {
+        const [row] = await young.sql<{ rows: number; looks: number }[]>`
+          select seq_tup_read::int as rows, idx_scan::int as looks from pg_stat_user_tables where relname = 'idempotency_keys'`;
+        return row ?? { rows: 0, looks: 0 };
+      };
+      const session = async (keys: number) => {
+        const sql = postgres(young.url, { max: 1, fetch_types: false });
+        const key = crypto.randomUUID();
+        for (let n = 0; n < keys; n++) await write(`${key}-${n}`, "a", { sql });
+        // A session tells what it has read before it is gone.
+        const [own] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+        await sql.end();
+        while ((await young.sql`select from pg_stat_activity where pid = ${own?.pid ?? 0}`).length > 0)
+          await Bun.sleep(1);
+      };
+      await session(20);
+      await young.sql`vacuum analyze idempotency_keys`;
+      const before = await scans();
+      await session(100);
+      const after = await scans();
+      expect(after.looks - before.looks).toBeGreaterThanOrEqual(100);
+      expect(after.rows).toBe(before.rows);
+    } finally {
+      await young.drop();
+    }
   });
 
   test("prunes expired keys in batches and leaves the others", async () => {

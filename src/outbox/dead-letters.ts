@@ -83,8 +83,8 @@ export async function fateOf(sql: Sql, eventIds: readonly string[]): Promise<{ d
     (tx) => tx<{ dead: number; waiting: number }[]>`
       select count(*) filter (where dead_at is not null)::int as dead, count(*) filter (where dead_at is null)::int as waiting
       from outbox_events
-      where event_id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(eventIds)}::text::jsonb))
-        and published_at is null and discarded_at is null`,
+      where event_id = any (${`{${eventIds.join(",")}}`}::text::uuid[])
+        and ${unpublished(tx)} and discarded_at is null`,
   );
   return row ?? { dead: 0, waiting: 0 };
 }
@@ -125,7 +125,8 @@ async function applyDecision(tx: Transaction, eventId: string, decision: Decisio
         dead_at = case when ${action} = 'discard' then dead_at end,
         discarded_at = case when ${action} = 'discard' then now() end,
         retry_count = case when ${action} = 'discard' then retry_count else 0 end
-      where event_id = ${eventId} and published_at is null and dead_at is not null and discarded_at is null
+      where id = (select id from outbox_events where event_id = ${eventId} and ${unpublished(tx)})
+        and published_at is null and dead_at is not null and discarded_at is null
       returning event_id, tenant_id, type, aggregate_id, last_error
     ), freed as (
       update outbox_blocked b set dead = false from decided d
@@ -137,6 +138,11 @@ async function applyDecision(tx: Transaction, eventId: string, decision: Decisio
   // No business transaction waits on this lock, and the leader should know at once.
   if (row !== undefined) await tx`select pg_notify(${CHANNEL}, '')`;
   return row && toEntry(row);
+}
+
+/** As the index on event_id says it, which is of the unpublished alone: so that it is used, and by nothing else. */
+function unpublished(tx: Transaction) {
+  return tx`coalesce(published_at, '-infinity') = '-infinity'`;
 }
 
 interface AuditRow {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
 import { append } from "./outbox.fixture.ts";
-import { deleteExpired } from "./retention.ts";
+import { deleteExpired, RETENTION_LOCK } from "./retention.ts";
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -58,4 +58,18 @@ test("ends when it is told to, after the batch under way", async () => {
   stop.abort();
   expect(await deleted).toBe(2);
   expect(await left()).toEqual([2, 3]);
+});
+
+test("leaves the rows to another server that is deleting them, for two would wait for each other", async () => {
+  await events([30, 30, 30]);
+  await db.sql.begin(async (other) => {
+    await other`select pg_advisory_xact_lock(${RETENTION_LOCK})`;
+    expect(await deleteExpired(db.sql, 24)).toBe(0);
+  });
+  expect(await left()).toEqual([0, 1, 2]);
+  const [one, another] = await Promise.all([
+    deleteExpired(db.sql, 24, undefined, 2),
+    deleteExpired(db.sql, 24, undefined, 1),
+  ]);
+  expect(one + another).toBe(3);
 });

@@ -6,6 +6,8 @@ import { asRelay } from "./sql.ts";
 const INTERVAL_MS = 60_000;
 /** Rows looked at and deleted in one transaction: 10 to 20 ms. */
 const BATCH = 1_000;
+/** Key of the advisory lock under which one server deletes at a time: "AERT" in ASCII. */
+export const RETENTION_LOCK = 0x41_45_52_54;
 /** Milliseconds between batches, so that deleting an old backlog leaves the database to those who work with it. */
 const PAUSE_MS = 20;
 
@@ -62,7 +64,8 @@ export class OutboxRetention {
 /**
  * Deletes what has been published or discarded for longer than `hours` by the database's clock. Goes through the table by
  * id, oldest first, and ends at the first batch that has nothing to delete and something that is too young: so it needs no
- * index on a time, which every mark would have to write to, and never reads the whole table.
+ * index on a time, which every mark would have to write to, and never reads the whole table. Where another server is at it, it
+ * ends: two that delete the same rows in different batches would wait for each other.
  * @returns how many rows were deleted
  */
 export async function deleteExpired(sql: Sql, hours: number, signal?: AbortSignal, batch = BATCH): Promise<number> {
@@ -89,9 +92,11 @@ async function deleteBatch(sql: Sql, hours: number, after: string, batch: number
   const [row] = await asRelay(
     sql,
     (tx) => tx<BatchResult[]>`
-      with looked as (
+      with alone as materialized (
+        select pg_try_advisory_xact_lock(${RETENTION_LOCK}) as is_alone
+      ), looked as (
         select id, coalesce(published_at, discarded_at) as ended_at from outbox_events
-        where id > ${after}::bigint order by id limit ${batch}
+        where (select is_alone from alone) and id > ${after}::bigint order by id limit ${batch}
       ), deleted as (
         delete from outbox_events
         where id in (select id from looked where ended_at < now() - ${hours} * interval '1 hour') returning id

@@ -13,7 +13,7 @@ export interface OutboxStore {
   /**
    * The next events to publish, in id order.
    * @param after id behind which they stand; "0" for all
-   * @param upTo the last id that may be among them
+   * @param upTo the last id that may be among them, when they stand behind one
    */
   readPending(limit: number, after: string, upTo?: string): Promise<OutboxRow[]>;
   /** The highest id of all that is committed; "0" when there is none. */
@@ -76,9 +76,12 @@ export class SessionOutbox implements OutboxStore {
   }
 
   async readPending(limit: number, after: string, upTo = MAX_ID): Promise<OutboxRow[]> {
+    // Without a range from the beginning on: for one the primary key looks as good as the index of what is pending, and through
+    // it all that was ever published would be read.
+    const range = after === "0" ? this.#sql`` : this.#sql`and id > ${after}::bigint and id <= ${upTo}::bigint`;
     const rows = await this.#sql<PackedRow[]>`
       select ${this.#packed()} from outbox_events
-      where published_at is null and not held and id > ${after}::bigint and id <= ${upTo}::bigint
+      where published_at is null and not held ${range}
       order by id limit ${limit}`;
     return rows.map(unpack);
   }
