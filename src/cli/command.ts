@@ -30,6 +30,8 @@ export interface Context {
   readonly out: (text: string) => void;
   /** Resolves once what was written has been taken: whoever writes much waits for it. */
   readonly drained?: () => Promise<void>;
+  /** Whom to tell when standard output refuses something. Without it that ends the process: a server goes on. */
+  readonly onRefused?: (told: (error: Error) => void) => void;
   /** Writes to standard error. */
   readonly err: (text: string) => void;
   /** Whether the output goes to a terminal that shows colours: not with NO_COLOR, and not into a pipe. */

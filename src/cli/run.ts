@@ -13,17 +13,21 @@ import { type Command, type Context, quote, see } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { CommandError, Exit, type ExitCode, UsageError } from "./exit.ts";
 import { columns, EXIT_CODES, section } from "./help.ts";
+import { Output } from "./output.ts";
 
 /** Milliseconds that a reader gets to take the last words: one that sleeps must not keep the process from ending. */
 const LAST_WORDS_MS = 1_000;
 
 /** Runs one command line and ends the process with its exit code; while a server runs, it does not end. */
 export async function run(argv: readonly string[], packed: Packed = {}): Promise<never> {
-  endQuietlyWithoutReader();
-  const context = {
-    out: (text: string) => void process.stdout.write(text),
-    err: (text: string) => void process.stderr.write(text),
-    drained: () => drained(process.stdout),
+  const output = new Output();
+  const context: Context = {
+    out: (text) => output.write(text),
+    err: (text) => void process.stderr.write(text),
+    drained: () => output.drained(),
+    onRefused: (told) => {
+      output.onRefused = told;
+    },
     errIsTerminal: process.stderr.isTTY === true,
     // Bun looks at NO_COLOR, and whether standard output or standard error is a terminal.
     colour: process.stdout.isTTY && Bun.enableANSIColors,
@@ -31,7 +35,7 @@ export async function run(argv: readonly string[], packed: Packed = {}): Promise
   };
   const code = await execute(argv, context);
   // A pipe takes what is written in its own time, and `exit` does not wait for it.
-  await within(LAST_WORDS_MS, written(process.stdout));
+  await within(LAST_WORDS_MS, output.written());
   process.exit(code);
 }
 
@@ -147,22 +151,4 @@ function isReadable(error: unknown): error is Error {
     CommandError,
   ];
   return readable.some((kind) => error instanceof kind);
-}
-
-/** `aetherlink events tail | head`: whoever read has seen enough, which is no failure. */
-function endQuietlyWithoutReader(): void {
-  process.stdout.on("error", (error: Error) => {
-    if ("code" in error && error.code === "EPIPE") process.exit(Exit.ok);
-    throw error;
-  });
-}
-
-async function drained(stream: NodeJS.WriteStream): Promise<void> {
-  if (stream.writableNeedDrain) await new Promise<void>((resolve) => stream.once("drain", () => resolve()));
-}
-
-async function written(stream: NodeJS.WriteStream): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  stream.write("", () => resolve());
-  await promise;
 }

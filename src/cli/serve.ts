@@ -5,6 +5,7 @@ import { readConfig } from "../config.ts";
 import { createLogger, flushed } from "../metrics/logger.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { Exit, type ExitCode } from "./exit.ts";
+import { refusal } from "./output.ts";
 import { ServiceManager } from "./systemd.ts";
 
 /** Milliseconds in which a second signal is the same Ctrl-C: it reaches the process group, and `bun run` passes it on as well. */
@@ -39,9 +40,16 @@ export const serve = defineCommand({
  * Starts the server and stops it on SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once.
  * @param withParent stop as well when the parent is gone: kill -9 of `bun run dev` would leave the server on its port
  */
-async function serveUntilTold(withParent: boolean, { out, packed }: Context): Promise<ExitCode> {
+async function serveUntilTold(withParent: boolean, { out, err, onRefused, packed }: Context): Promise<ExitCode> {
   const config = readConfig();
-  const logger = createLogger(config.LOG_LEVEL, config.LOG_FORMAT);
+  let isRefused = false;
+  // A full disk or a reader that left takes the log; it must take neither the server nor the embedded PostgreSQL's stop.
+  const refused = (error: Error) => {
+    if (!isRefused) err(`aetherlink: ${refusal(error)}; the server goes on\n`);
+    isRefused = true;
+  };
+  onRefused?.(refused);
+  const logger = createLogger(config.LOG_LEVEL, config.LOG_FORMAT, refused);
   const app = new App(config, logger, realAmbient, packed);
   const systemd = new ServiceManager();
   const asked = Promise.withResolvers<void>();

@@ -21,3 +21,19 @@ test("a line that comes while another is being written is written too, though no
     await child.exited;
   }
 }, 10_000);
+
+/** docs/decisions/sonic-boom.md: each fails without its hunk. */
+test.each(["utf8", "buffer"])(
+  "the last lines that a full disk refuses do not keep a process from ending, written as %s",
+  async (contentMode) => {
+    const program = join(import.meta.dir, "full.fixture.ts");
+    const { stdout } = Bun.spawnSync([process.execPath, program, contentMode], {
+      stderr: "inherit",
+      // It would try for ever.
+      timeout: 5_000,
+      killSignal: "SIGKILL",
+    });
+    expect(stdout.toString()).toBe("ENOSPC\n");
+  },
+  10_000,
+);

@@ -20,8 +20,13 @@ const LAST_LINES_MS = 500;
  * Builds the logger, writing to standard output; lines of JSON never wait for whoever reads them.
  * @param level least severe level that is written; "silent" writes none
  * @param format "json": one object a line; "pretty": for people; "auto": pretty on a terminal, else json
+ * @param refused told each time that lines of JSON cannot be written; they are tried again with the next ones
  */
-export function createLogger(level: string, format: "auto" | "json" | "pretty"): Logger {
+export function createLogger(
+  level: string,
+  format: "auto" | "json" | "pretty",
+  refused: (error: Error) => void = () => {},
+): Logger {
   const options: pino.LoggerOptions = {
     level,
     base: null,
@@ -29,7 +34,7 @@ export function createLogger(level: string, format: "auto" | "json" | "pretty"):
     formatters: { level: (label) => ({ level: label }) },
   };
   const forPeople = format === "pretty" || (format === "auto" && process.stdout.isTTY === true);
-  if (!forPeople) return pino(options, unhurried());
+  if (!forPeople) return pino(options, unhurried(refused));
   // As a stream, not as a transport: a transport is a worker thread loaded by file name, which a compiled binary has not.
   return pino(
     options,
@@ -45,7 +50,7 @@ export async function flushed(logger: Logger): Promise<void> {
 }
 
 /** Standard output, written to behind the back of the event loop: pino's own synchronous way sleeps while a pipe is full. */
-function unhurried() {
+function unhurried(refused: (error: Error) => void) {
   let exitingAt: number | undefined;
   // Before the destination registers its own, which writes what is left.
   process.once("exit", () => {
@@ -60,6 +65,8 @@ function unhurried() {
     maxLength: WAITING_BYTES,
     retryEAGAIN,
   });
+  // Without a listener it would be an uncaught error, each time. After EPIPE pino gives up for good.
+  destination.on("error", refused);
   const write = destination.write.bind(destination);
   // While a write is under way sonic-boom's flush does nothing, and what came meanwhile would wait for the next line.
   const isWriting = () => Reflect.get(destination, "_writing") === true;
@@ -82,7 +89,8 @@ function unhurried() {
     try {
       flushSync();
     } catch {
-      // Nobody reads: the lines are lost, the exit code is not.
+      // Nobody reads, or there is no room: the lines are lost, the exit code is not. That it throws, and does not try for
+      // ever, is by our patch of sonic-boom: docs/decisions/sonic-boom.md.
     } finally {
       exitingAt = wasExitingAt;
     }

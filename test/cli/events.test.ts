@@ -147,6 +147,13 @@ describe("events tail", () => {
     expect({ code, out: out.trim(), err }).toEqual({ code: 0, out: "1", err: "" });
   });
 
+  test("where its output is full it says so in one line and ends with 1", async () => {
+    await post("no room");
+    const full = await runShell("aetherlink events tail --since 1h > /dev/full", { AETHERLINK_URL: server.url });
+    const err = "standard output cannot be written: no space left on device\n";
+    expect(full).toEqual({ code: 1, out: "", err });
+  });
+
   test("what strangers write cannot steer the terminal", async () => {
     await post("harmless \u001b[2Jwiped \u202etxt");
     const command = tail(["--since", "1h", "-n", "1", "harmless"]);
