@@ -12,6 +12,7 @@ import { watchPool } from "./db/metrics.ts";
 import { migrate } from "./db/migrate.ts";
 import { createPool, probe, type Sql } from "./db/pool.ts";
 import { checkUrls } from "./db/pooler.ts";
+import { explained, requireRoles } from "./db/rights.ts";
 import { openSession } from "./db/session.ts";
 import { within } from "./deadline.ts";
 import type { Check } from "./http/health.ts";
@@ -145,8 +146,10 @@ export class App {
     const sessionUrl = config.DATABASE_SESSION_URL ?? databaseUrl;
     const sessions = sessionUrl === databaseUrl ? sql : createPool(sessionUrl, 1, this.#logger);
     if (sessions !== sql) this.#onStop("sessions of the start", () => sessions.end({ timeout: 1 }));
-    if (sessions !== sql) await probe(sessions);
-    const applied = await migrate(sessions);
+    const sessionVariable = sessions === sql ? "DATABASE_URL" : "DATABASE_SESSION_URL";
+    if (sessions !== sql) await probe(sessions, sessionVariable);
+    const applied = await explained(sessions, () => migrate(sessions), sessionVariable);
+    await requireRoles(sql);
     if (applied.migrations.length + applied.functions.length > 0) this.#logger.info(applied, "migrations applied");
     if (applied.newer.length > 0)
       this.#logger.warn(
@@ -155,7 +158,7 @@ export class App {
       );
 
     this.#refuseWhenStopped();
-    const log = await this.#startLog(sql, sessions);
+    const log = await explained(sql, () => this.#startLog(sql, sessions));
     if (sessions !== sql) await sessions.end({ timeout: 1 });
     this.#refuseWhenStopped();
     const hub = await this.#startHub(log);

@@ -51,9 +51,10 @@ const MIN_SERVER_VERSION = 150_000;
 
 /**
  * Makes sure that the database answers and is new enough, before anything is built on it.
+ * @param variable what led to it
  * @throws {DatabaseError}
  */
-export async function probe(sql: Sql): Promise<void> {
+export async function probe(sql: Sql, variable = "DATABASE_URL"): Promise<void> {
   const { host, port, database } = sql.options;
   const where = `${host.map((name, i) => `${name}:${port[i] ?? ""}`).join(",")}/${database}`;
   let version: number;
@@ -62,11 +63,11 @@ export async function probe(sql: Sql): Promise<void> {
     version = Number(row?.version);
   } catch (error) {
     const reason = error instanceof Error ? error.message || error.name : String(error);
-    throw new DatabaseError(`DATABASE_URL: cannot use the database at ${where}: ${reason}`, { cause: error });
+    throw new DatabaseError(`${variable}: cannot use the database at ${where}: ${reason}`, { cause: error });
   }
   if (version < MIN_SERVER_VERSION) {
     throw new DatabaseError(
-      `DATABASE_URL: the server at ${where} has version ${version / 10_000}; 15 or newer is needed`,
+      `${variable}: the server at ${where} has version ${version / 10_000}; 15 or newer is needed`,
     );
   }
 }
