@@ -1,4 +1,5 @@
 import type { Config } from "../../config.ts";
+import { placeOf } from "../../db/address.ts";
 import { embeddedPostgresAvailable } from "../../db/embedded/server-files.ts";
 import { MigrationError, pendingFiles } from "../../db/migrate.ts";
 import { MIGRATIONS } from "../../db/migrations.ts";
@@ -87,8 +88,7 @@ export class DatabaseLook {
         current_setting('default_transaction_read_only')::boolean as readonly,
         current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as max`;
     if (row === undefined) throw new Error("the database gave no answer");
-    const { host, port, database } = sql.options;
-    const where = `PostgreSQL ${row.version.split(" ")[0]} at ${host.join(",")}:${port.join(",")}/${database}, as ${row.me}`;
+    const where = `PostgreSQL ${row.version.split(" ")[0]} at ${placeOf(sql)}, as ${row.me}`;
     if (row.standby || row.readonly)
       return failed(
         `${where}: it cannot be written`,
