@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { version } from "../package.json";
 import { type Ambient, realAmbient } from "./ambient.ts";
 import { openAuth } from "./auth/open.ts";
-import { Autoheal, type Parts } from "./autoheal/index.ts";
+import { Autoheal, type Parts, readRulesFile } from "./autoheal/index.ts";
 import type { Config } from "./config.ts";
 import { openCrm } from "./crm/context.ts";
 import { traceWrites } from "./crm/traced.ts";
@@ -104,7 +104,7 @@ export class App {
 
   /**
    * Starts all parts; resolves when the server is ready. When one fails, those before it are stopped again.
-   * @throws {ListenError | EmbeddedPostgresError | DatabaseError | MigrationError} with a message of one readable line
+   * @throws {RulesError | ListenError | EmbeddedPostgresError | DatabaseError | MigrationError} with a message of one readable line
    */
   async start(): Promise<void> {
     try {
@@ -123,6 +123,8 @@ export class App {
 
   async #start(): Promise<void> {
     const config = this.#config;
+    // Autoheal itself is started last: by then the relay leads, and a new server would have taken the lead only to end.
+    await readRulesFile(resolve(config.AUTOHEAL_FILE));
     await this.#http.listen();
     this.#onStop("port", () => this.#http.stop());
     this.#series.loopLag?.start();
