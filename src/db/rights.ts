@@ -1,5 +1,6 @@
 import postgres from "postgres";
-import { DatabaseError, type Sql } from "./pool.ts";
+import { placeOf } from "./address.ts";
+import { DatabaseError, isUnavailable, type Sql } from "./pool.ts";
 import type { Misled } from "./pooler.ts";
 
 /** SQLSTATE of all that a role may not do. */
@@ -34,6 +35,11 @@ export async function explained<T>(sql: Sql, work: () => Promise<T>, variable = 
   try {
     return await work();
   } catch (error) {
+    // One that went away meanwhile, or cannot be written.
+    if (error instanceof Error && isUnavailable(error))
+      throw new DatabaseError(`${variable}: cannot use the database at ${placeOf(sql)}: ${error.message}`, {
+        cause: error,
+      });
     const refusal = await explain(sql, error);
     if (refusal === undefined) throw error;
     throw new DatabaseError(`${variable}: ${refusal.fault}: ${refusal.todo}`, { cause: error });

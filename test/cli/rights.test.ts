@@ -76,6 +76,15 @@ test("a role that is none of ours is told by each command; once granted what the
   expect(line).toEndWith(": run aetherlink migrate as aetherlink, who owns the tables");
 }, 30_000);
 
+test("a database that cannot be written is named as such", async () => {
+  const name = new URL(db.url).pathname.slice(1);
+  await db.sql.unsafe(`alter database ${name} set default_transaction_read_only = on`);
+  const line = await lineOf("outbox requeue --all", "");
+  await admin.unsafe(`alter database ${name} reset default_transaction_read_only`);
+  expect(line).toStartWith(`DATABASE_URL: cannot use the database at ${new URL(db.url).host}/${name}: cannot execute `);
+  expect(line).toEndWith(" in a read-only transaction");
+});
+
 // The last: it leaves the database without it.
 test("without the schema public each command says how it is made", async () => {
   const sql = postgres(db.url.replace(/[^/]*$/, BARE), { max: 1, onnotice: () => {} });
