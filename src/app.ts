@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { version } from "../package.json";
 import { type Ambient, realAmbient } from "./ambient.ts";
 import { openAuth } from "./auth/open.ts";
-import { Autoheal, type Parts } from "./autoheal/index.ts";
+import { Autoheal, type Parts, readRulesFile } from "./autoheal/index.ts";
 import type { Config } from "./config.ts";
 import { openCrm } from "./crm/context.ts";
 import { traceWrites } from "./crm/traced.ts";
@@ -12,6 +12,7 @@ import { watchPool } from "./db/metrics.ts";
 import { migrate } from "./db/migrate.ts";
 import { createPool, probe, type Sql } from "./db/pool.ts";
 import { checkUrls } from "./db/pooler.ts";
+import { explained, requireRoles } from "./db/rights.ts";
 import { openSession } from "./db/session.ts";
 import { within } from "./deadline.ts";
 import type { Check } from "./http/health.ts";
@@ -103,7 +104,7 @@ export class App {
 
   /**
    * Starts all parts; resolves when the server is ready. When one fails, those before it are stopped again.
-   * @throws {ListenError | EmbeddedPostgresError | DatabaseError | MigrationError} with a message of one readable line
+   * @throws {RulesError | ListenError | EmbeddedPostgresError | DatabaseError | MigrationError} with a message of one readable line
    */
   async start(): Promise<void> {
     try {
@@ -122,6 +123,8 @@ export class App {
 
   async #start(): Promise<void> {
     const config = this.#config;
+    // Autoheal itself is started last: by then the relay leads, and a new server would have taken the lead only to end.
+    await readRulesFile(resolve(config.AUTOHEAL_FILE));
     await this.#http.listen();
     this.#onStop("port", () => this.#http.stop());
     this.#series.loopLag?.start();
@@ -145,8 +148,10 @@ export class App {
     const sessionUrl = config.DATABASE_SESSION_URL ?? databaseUrl;
     const sessions = sessionUrl === databaseUrl ? sql : createPool(sessionUrl, 1, this.#logger);
     if (sessions !== sql) this.#onStop("sessions of the start", () => sessions.end({ timeout: 1 }));
-    if (sessions !== sql) await probe(sessions);
-    const applied = await migrate(sessions);
+    const sessionVariable = sessions === sql ? "DATABASE_URL" : "DATABASE_SESSION_URL";
+    if (sessions !== sql) await probe(sessions, sessionVariable);
+    const applied = await explained(sessions, () => migrate(sessions), sessionVariable);
+    await requireRoles(sql);
     if (applied.migrations.length + applied.functions.length > 0) this.#logger.info(applied, "migrations applied");
     if (applied.newer.length > 0)
       this.#logger.warn(
@@ -155,7 +160,7 @@ export class App {
       );
 
     this.#refuseWhenStopped();
-    const log = await this.#startLog(sql, sessions);
+    const log = await explained(sql, () => this.#startLog(sql, sessions));
     if (sessions !== sql) await sessions.end({ timeout: 1 });
     this.#refuseWhenStopped();
     const hub = await this.#startHub(log);

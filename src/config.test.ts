@@ -44,6 +44,17 @@ describe("configuration", () => {
     expect(lines).toEqual(["DATABASE_URL: must be a URL like postgres://user:password@host:5432/database"]);
   });
 
+  // %ff alone is no UTF-8: the driver's decodeURIComponent threw a URIError where nobody expected one.
+  test.each(["%ff", "%C3%28", "%zz", "100%"])("a password with %s is refused without printing it", (end) => {
+    for (const name of ["DATABASE_URL", "DATABASE_SESSION_URL"]) {
+      const [line = "", ...others] = linesOf({ [name]: `postgres://crm:s3cret${end}@db/crm` });
+      expect(others).toEqual([]);
+      expect(line).toStartWith(`${name}: must have every % followed by two hex digits`);
+      expect(line).not.toContain("s3cret");
+    }
+    expect(linesOf({ DATABASE_URL: "postgres://crm:s%C3%BCcret%25@db/crm" })).toEqual([]);
+  });
+
   test.each([
     ["AETHERLINK_URL", "ftp://me:s3cret@host"],
     ["AETHERLINK_URL", "http//me:s3@cret@host:9010"],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { identityFaults, identityFields } from "./config.identity.ts";
 import { tracingFields } from "./config.tracing.ts";
-import { allowed, integer, isHttp, isOrigin, isPostgresUrl, LOOPBACK, parseProperties } from "./config.values.ts";
+import { allowed, integer, isHttp, isOrigin, LOOPBACK, parseProperties, postgresUrl } from "./config.values.ts";
 
 /**
  * The environment, described once: the schema validates it, its descriptions are the text of `--help`, and its
@@ -23,15 +23,11 @@ const fields = {
     .describe("Address to listen on. Anything but a loopback address needs OIDC_ISSUER, or AUTH=none."),
   PORT: integer(0, 65_535, 9010).describe("Port to listen on; 0 picks a free one."),
   ...identityFields,
-  DATABASE_URL: z
-    .string()
-    .refine(isPostgresUrl, "must be a URL like postgres://user:password@host:5432/database")
+  DATABASE_URL: postgresUrl()
     .optional()
     .meta({ secret: true })
     .describe("PostgreSQL 15 or newer. Unset: an embedded PostgreSQL 18 with its data in DATA_DIR."),
-  DATABASE_SESSION_URL: z
-    .string()
-    .refine(isPostgresUrl, "must be a URL like postgres://user:password@host:5432/database")
+  DATABASE_SESSION_URL: postgresUrl()
     .optional()
     .meta({ secret: true })
     .describe(

@@ -55,9 +55,23 @@ export function isOrigin(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
 }
 
-/** True for a URL of a PostgreSQL with a host. */
-export function isPostgresUrl(text: string): boolean {
+/** A URL of a PostgreSQL with a host. Its errors say nothing of what it is: it has a password. */
+export function postgresUrl() {
+  return z.string().superRefine((text, context) => {
+    const message = faultOfPostgresUrl(text);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
+  });
+}
+
+function faultOfPostgresUrl(text: string): string | undefined {
   const url = URL.parse(text);
-  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return false;
-  return url !== null && (url.protocol === "postgres:" || url.protocol === "postgresql:") && url.hostname !== "";
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === "")
+    return "must be a URL like postgres://user:password@host:5432/database";
+  try {
+    // As the driver does, which would throw where nobody expects it.
+    decodeURIComponent(text);
+    return undefined;
+  } catch {
+    return "must have every % followed by two hex digits, and what they stand for must be UTF-8: %C3%BC for ü, %25 for % itself";
+  }
 }

@@ -92,6 +92,32 @@ test("every example fits its schema", () => {
   }
 });
 
+test("the limits of attributes and times are said as the server counts them", async () => {
+  const job = document.paths["/api/crm/jobs"]?.post?.requestBody?.content["application/json"]?.schema as {
+    properties: Record<string, { description?: string }>;
+  };
+  const put = async (body: Json) => (await ask(routes.app, TENANT, "POST /api/crm/jobs", { body })).status;
+  const escaped = `{"title":"x","attributes":{"a":"${"\\u00fc".repeat(6_000)}"}}`;
+  const spaced = { title: "x", attributes: { a: Array.from({ length: 16_000 }, () => 1) } };
+  expect(escaped.length).toBeGreaterThan(32_768);
+  expect(JSON.stringify(spaced).length).toBeLessThan(32_768);
+  expect((await ask(routes.app, TENANT, "POST /api/crm/jobs", { body: escaped })).status).toBe(201);
+  expect(await put(spaced)).toBe(422);
+  expect(job.properties.attributes?.description).toContain("32768 bytes of UTF-8 in the form in which it is kept");
+
+  // What is shown of a time of New Year's Eve in another zone may be sent back.
+  for (const at of [
+    "1970-01-01T00:00:00+14:00",
+    "1969-12-31T10:00:00Z",
+    "2999-12-31T23:00:00-12:00",
+    "3000-01-01T11:00:00Z",
+  ])
+    expect([at, await put({ title: "x", scheduledAt: at })]).toEqual([at, 201]);
+  for (const at of ["1969-12-30T23:59:59Z", "3000-01-02T00:00:00Z"])
+    expect([at, await put({ title: "x", scheduledAt: at })]).toEqual([at, 422]);
+  expect(JSON.stringify(job.properties.scheduledAt)).toContain("of the years 1970 to 2999 as it is written");
+});
+
 describe("answers of the server", () => {
   /** Asks, and holds the answer against what the document says of this operation and status. */
   async function check(operationId: string, request: string, options: Parameters<typeof ask>[3] = {}): Promise<Answer> {

@@ -42,7 +42,7 @@ function Ack({ ack, state: { now, zone } }: { readonly ack: AckStatus; readonly 
       <span class="row-main">${ack.cause}</span>
       <span class="row-words">${ack.note}</span>
       <span class="dim">
-        ${`${ack.actor}; ${ack.fingerprint === null ? "" : `alert ${ack.fingerprint} alone; `}until ${formatDay(ends, zone)} ${formatClock(ends, zone).slice(0, 5)}${zone === "utc" ? " UTC" : ""}, ${formatAge(Math.max(0, ends - now) / 1_000)} from now`}
+        <bdi>${ack.actor}</bdi>${`; ${ack.fingerprint === null ? "" : `alert ${ack.fingerprint} alone; `}until ${formatDay(ends, zone)} ${formatClock(ends, zone).slice(0, 5)}${zone === "utc" ? " UTC" : ""}, ${formatAge(Math.max(0, ends - now) / 1_000)} from now`}
       </span>
     </li>
   `;

@@ -68,5 +68,5 @@ function Decision({ decision, zone, commands }: DecisionProps) {
 
 function Outcome({ entry }: { readonly entry: AuditEntry }) {
   const took = entry.durationMs === null ? "" : `, after ${formatTook(entry.durationMs)}`;
-  return html`<div><dt>Outcome</dt><dd>${`${entry.detail ?? entry.result}${took}`}</dd></div>`;
+  return html`<div><dt>Outcome</dt><dd><bdi>${entry.detail ?? entry.result}</bdi>${took}</dd></div>`;
 }

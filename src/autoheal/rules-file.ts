@@ -27,6 +27,21 @@ export interface RulesFileState {
 const LOOK_MS = 2_000;
 
 /**
+ * Reads the file as a start does: a server starts with what it was told, or not at all.
+ * @returns undefined when there is no such file
+ * @throws {RulesError} when it is malformed, or there and cannot be read
+ */
+export async function readRulesFile(path: string): Promise<{ text: string; rules: Rules } | undefined> {
+  try {
+    const text = await textOf(path);
+    return text === undefined ? undefined : { text, rules: parseRules(text) };
+  } catch (error) {
+    if (!(error instanceof RulesError)) throw error;
+    throw new RulesError(error.lines.map((line) => `AUTOHEAL_FILE: ${path}: ${line}`));
+  }
+}
+
+/**
  * The rules in force: those of the file, looked at every two seconds by its text, which works for editors, mounted
  * configuration and symbolic links alike. A malformed one keeps the last good rules, and is told once.
  */
@@ -55,18 +70,13 @@ export class RulesFile {
 
   /**
    * Reads the file, and from then on looks whether it has changed.
-   * @throws {RulesError} when it is malformed: a server starts with what it was told, or not at all
+   * @throws {RulesError} when it is malformed
    */
   async start(): Promise<void> {
-    try {
-      const text = await this.#read();
-      if (text === undefined) this.#accept(this.#rules, "built-in");
-      else this.#accept(parseRules(text), "file");
-      this.#text = text;
-    } catch (error) {
-      if (!(error instanceof RulesError)) throw error;
-      throw new RulesError(error.lines.map((line) => `AUTOHEAL_FILE: ${this.#options.path}: ${line}`));
-    }
+    const read = await readRulesFile(this.#options.path);
+    if (read === undefined) this.#accept(this.#rules, "built-in");
+    else this.#accept(read.rules, "file");
+    this.#text = read?.text;
     this.#timer ??= setInterval(() => {
       this.#looking ??= this.look().finally(() => {
         this.#looking = undefined;
@@ -112,19 +122,27 @@ export class RulesFile {
     this.#options.changed?.(rules);
   }
 
-  /**
-   * Undefined when there is no such file.
-   * @throws {RulesError} when there is one that cannot be read
-   */
   async #read(): Promise<string | undefined> {
     try {
-      return await readFile(this.#options.path, "utf8");
+      return await textOf(this.#options.path);
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
-      if (code === "ENOENT") return undefined;
       // As it was before, it is news again.
       this.#text = undefined;
-      throw new RulesError([`cannot be read (${String(code ?? error)})`]);
+      throw error;
     }
+  }
+}
+
+/**
+ * Undefined when there is no such file.
+ * @throws {RulesError} when there is one that cannot be read
+ */
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT") return undefined;
+    throw new RulesError([`cannot be read (${String(code ?? error)})`]);
   }
 }

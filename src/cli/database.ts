@@ -1,5 +1,6 @@
 import { type Config, readConfig } from "../config.ts";
 import { createPool, probe, type Sql } from "../db/pool.ts";
+import { explained } from "../db/rights.ts";
 import { createLogger } from "../metrics/logger.ts";
 import { CommandError } from "./exit.ts";
 
@@ -12,10 +13,11 @@ export async function withDatabase<T>(otherwise: string, work: (sql: Sql, config
   const config = readConfig();
   if (config.DATABASE_URL === undefined) throw new CommandError(`DATABASE_URL: is not set; ${otherwise}`);
   // Past a pooler where there is one: migrations hold a lock of their session.
-  const sql = createPool(config.DATABASE_SESSION_URL ?? config.DATABASE_URL, 1, createLogger("silent", "json"));
+  const variable = config.DATABASE_SESSION_URL === undefined ? "DATABASE_URL" : "DATABASE_SESSION_URL";
+  const sql = createPool(config[variable] ?? config.DATABASE_URL, 1, createLogger("silent", "json"));
   try {
-    await probe(sql);
-    return await work(sql, config);
+    await probe(sql, variable);
+    return await explained(sql, () => work(sql, config), variable);
   } finally {
     await sql.end({ timeout: 1 });
   }

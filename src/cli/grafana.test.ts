@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readFolder } from "./grafana.ts";
@@ -46,4 +46,18 @@ test("a file that was changed is named and kept, and nothing else is written, un
 test("without a folder, or with two, it says what it takes", async () => {
   expect(await run()).toMatchObject({ code: 2, out: "" });
   expect(await run("a", "b")).toMatchObject({ code: 2, out: "" });
+});
+
+test("a folder that cannot be made, is a file, or has a folder where a file belongs is named in one line", async () => {
+  const file = join(folder, "file");
+  await Bun.write(file, "my own");
+  const taken = join(folder, "taken");
+  await mkdir(join(taken, "dashboards", "crm.json"), { recursive: true });
+  for (const target of ["/proc/x", file, taken]) {
+    const { code, out, err } = await run(target);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toStartWith(`grafana export: cannot write to '${target}' (E`);
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+  }
+  expect(await Bun.file(file).text()).toBe("my own");
 });

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { Packed, PackedFile } from "../packed.ts";
-import { defineCommand, JSON_OPTION } from "./command.ts";
+import { defineCommand, JSON_OPTION, quote } from "./command.ts";
 import { CommandError, Exit, UsageError } from "./exit.ts";
 
 /** The folder of a checkout; inside a compiled binary there is no such place. */
@@ -28,22 +28,37 @@ export const grafanaExport = defineCommand({
       throw new UsageError("grafana export takes one folder to write to; see aetherlink grafana export --help");
     }
     const files = await grafanaFiles(packed);
-    const changed = force ? [] : await differing(files, resolve(folder));
+    const changed = force ? [] : await writable(folder, () => differing(files, resolve(folder)));
     if (changed.length > 0) {
       throw new CommandError(
         `${changed.join(", ")}: already there and different; nothing was written. --force overwrites`,
       );
     }
-    for (const { path, text } of files) {
-      const target = join(resolve(folder), path);
-      await mkdir(dirname(target), { recursive: true });
-      await writeFile(target, text);
-    }
+    await writable(folder, async () => {
+      for (const { path, text } of files) {
+        const target = join(resolve(folder), path);
+        await mkdir(dirname(target), { recursive: true });
+        await writeFile(target, text);
+      }
+    });
     const written = files.map(({ path }) => join(folder, path));
     out(json ? `${JSON.stringify({ written })}\n` : written.map((path) => `wrote ${path}\n`).join(""));
     return Exit.ok;
   },
 });
+
+/** @throws {CommandError} when something of the folder cannot be made, read or written: it is the user's to choose another */
+async function writable<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw new CommandError(
+      `grafana export: cannot write to ${quote(folder)} (${error.message.replaceAll(/\s+/g, " ")}); give a folder that this user can make and write to`,
+      { cause: error },
+    );
+  }
+}
 
 /** What the binary carries, else the folder of the checkout. */
 async function grafanaFiles(packed: Packed): Promise<readonly PackedFile[]> {

@@ -42,7 +42,11 @@ const jobFields = {
     .max(20, "must be a list of up to 20 texts")
     .refine((tags) => new Set(tags).size === tags.length, "must not have a tag twice")
     .meta({ uniqueItems: true }),
-  attributes: z.record(z.string(), z.json(), { error: "must be a JSON object" }),
+  attributes: z
+    .record(z.string(), z.json(), { error: "must be a JSON object" })
+    .describe(
+      "At most 32 levels, and 32768 bytes of UTF-8 in the form in which it is kept and shown: PostgreSQL's jsonb, with a blank behind each colon and comma, escapes as their characters and numbers without exponents. What is sent may be shorter or longer.",
+    ),
 };
 
 /** The body of `POST /api/crm/jobs`. */

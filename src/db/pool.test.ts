@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { networkInterfaces } from "node:os";
 import pino from "pino";
 import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
+import { TcpProxy } from "../../test/support/tcp-proxy.ts";
+import { addressOf } from "./address.ts";
 import { createPool, DatabaseError, isUnavailable, probe } from "./pool.ts";
+import { openSession } from "./session.ts";
 
 const logger = pino({ level: "silent" });
 let db: TestDatabase;
@@ -74,6 +78,29 @@ describe("the pool", () => {
     expect(failure.message).not.toContain("s3cret");
     expect(failure.message).not.toContain("\n");
   });
+
+  test("an IPv6 address is handed to the driver without its brackets, and nothing else is", () => {
+    expect(addressOf("postgres://crm:x@[::1]:5433/crm")).toEqual({ host: ["::1"], port: [5433] });
+    expect(addressOf("postgres://crm:x@[2001:db8::7]/crm")).toEqual({ host: ["2001:db8::7"], port: [5432] });
+    expect(addressOf("postgres://crm:x@db:5433/crm")).toEqual({});
+  });
+
+  const loopbacks = Object.values(networkInterfaces()).flat();
+  test.skipIf(loopbacks.every((each) => each?.address !== "::1"))(
+    "a server at [::1] is reached, by the pool and by a session, and named in brackets where it is away",
+    async () => {
+      const proxy = new TcpProxy(db.url, "[::1]");
+      const sql = createPool(proxy.url, 1, logger);
+      await probe(sql);
+      const session = await openSession(proxy.url, "aetherlink_relay", { onLost() {}, onNotification() {} });
+      expect(await session.sql`select current_user as me`).toMatchObject([{ me: "aetherlink_relay" }]);
+      await Promise.all([session.close(), sql.end()]);
+      proxy.stop();
+      const again = createPool(proxy.url, 1, logger);
+      await expect(probe(again)).rejects.toThrow(`at [::1]:${new URL(proxy.url).port}/`);
+      await again.end();
+    },
+  );
 
   test("a wrong password is told as such", async () => {
     const url = new URL(db.url);

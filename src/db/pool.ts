@@ -1,5 +1,6 @@
 import postgres from "postgres";
 import type { Logger } from "../metrics/logger.ts";
+import { addressOf, placeOf } from "./address.ts";
 
 /** A pool of connections, or a transaction on one of them: what a named SQL verb takes. */
 export type Sql = postgres.Sql;
@@ -17,6 +18,7 @@ const CONNECT_TIMEOUT_S = 10;
  */
 export function createPool(url: string, max: number, log: Logger, prepare = true): Sql {
   return postgres(url, {
+    ...addressOf(url),
     max,
     prepare,
     connect_timeout: CONNECT_TIMEOUT_S,
@@ -51,22 +53,22 @@ const MIN_SERVER_VERSION = 150_000;
 
 /**
  * Makes sure that the database answers and is new enough, before anything is built on it.
+ * @param variable what led to it
  * @throws {DatabaseError}
  */
-export async function probe(sql: Sql): Promise<void> {
-  const { host, port, database } = sql.options;
-  const where = `${host.map((name, i) => `${name}:${port[i] ?? ""}`).join(",")}/${database}`;
+export async function probe(sql: Sql, variable = "DATABASE_URL"): Promise<void> {
+  const where = placeOf(sql);
   let version: number;
   try {
     const [row] = await sql<{ version: string }[]>`select current_setting('server_version_num') as version`;
     version = Number(row?.version);
   } catch (error) {
     const reason = error instanceof Error ? error.message || error.name : String(error);
-    throw new DatabaseError(`DATABASE_URL: cannot use the database at ${where}: ${reason}`, { cause: error });
+    throw new DatabaseError(`${variable}: cannot use the database at ${where}: ${reason}`, { cause: error });
   }
   if (version < MIN_SERVER_VERSION) {
     throw new DatabaseError(
-      `DATABASE_URL: the server at ${where} has version ${version / 10_000}; 15 or newer is needed`,
+      `${variable}: the server at ${where} has version ${version / 10_000}; 15 or newer is needed`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import postgres from "postgres";
 import { within } from "../deadline.ts";
+import { addressOf } from "./address.ts";
 
 /** Milliseconds for the handshake, and for the first statement. */
 const OPEN_MS = 10_000;
@@ -36,6 +37,7 @@ export async function openSession(
   // postgres.js has this option for its own `listen`, which opens a connection beside ours, and does not declare it.
   const listening = { onnotify: () => events.onNotification() };
   const client = postgres(url, {
+    ...addressOf(url),
     ...listening,
     max: 1,
     connect_timeout: OPEN_MS / 1_000,

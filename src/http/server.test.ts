@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { Hono } from "hono";
 import pino from "pino";
 import type { AppEnv } from "./env.ts";
-import { HttpServer } from "./server.ts";
+import { HttpServer, ListenError } from "./server.ts";
 
 let server: HttpServer;
 let gate = Promise.withResolvers<void>();
@@ -122,4 +122,17 @@ test("it stops waiting at the deadline, and not for what lasts", async () => {
   await server.drain(performance.now() + 50);
   await server.stop();
   expect(await slow).toBe("cut off");
+});
+
+// The second is of a block for documentation (RFC 5737), which no machine has.
+test.each([
+  ["256.1.1.1", "is no IP address and no name that can be resolved"],
+  ["a..b", "is no IP address and no name that can be resolved"],
+  ["192.0.2.1", "is no address of this machine"],
+])("HOST=%s: one line says that it %s, and what may stand there", async (host, fault) => {
+  const other = new HttpServer(host, 0, pino({ level: "silent" }));
+  const error = await other.listen().catch((caught: unknown) => caught);
+  if (!(error instanceof ListenError)) throw new Error("it did not fail as it should");
+  expect(error.message).toStartWith(`HOST: ${host} ${fault}; set it to an IP address of this machine or a name of one`);
+  expect(error.message).not.toContain("\n");
 });

@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises";
 import type { Server } from "bun";
 import type { Hono } from "hono";
 import { within } from "../deadline.ts";
@@ -23,6 +24,11 @@ const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
 /** Milliseconds for which a taken port is tried again, and between two tries. */
 const RELEASE_MS = 1_000;
 const RELEASE_POLL_MS = 50;
+/** Milliseconds that the resolver gets to say whether it knows HOST. */
+const RESOLVE_MS = 2_000;
+/** What HOST may be. */
+const HOST_RULE =
+  "set it to an IP address of this machine or a name of one, such as 127.0.0.1, ::1 or localhost, or to 0.0.0.0 or :: for all of its addresses";
 /** Seconds of silence after which a connection is closed; streams are exempt. */
 const IDLE_TIMEOUT_S = 30;
 
@@ -58,7 +64,7 @@ export class HttpServer {
         return;
       } catch (error) {
         if (codeOf(error) !== "EADDRINUSE" || performance.now() > deadline) {
-          throw new ListenError(this.#explain(error), { cause: error });
+          throw new ListenError(await this.#explain(error), { cause: error });
         }
         this.log.debug({ port: this.port }, "port is taken, waiting for it");
         await Bun.sleep(RELEASE_POLL_MS);
@@ -144,12 +150,20 @@ export class HttpServer {
     return answer;
   }
 
-  #explain(error: unknown): string {
+  async #explain(error: unknown): Promise<string> {
     const code = codeOf(error);
     if (code === "EADDRINUSE")
       return `PORT: ${this.port} on ${this.host} is already in use; stop what uses it or set PORT to another`;
     if (code === "EACCES") return `PORT: ${this.port} may not be used by this user; set PORT to one above 1023`;
-    return `HOST: cannot listen on ${this.host}:${this.port}: ${error instanceof Error ? error.message : String(error)}`;
+    if (code === "EADDRNOTAVAIL") return `HOST: ${this.host} is no address of this machine; ${HOST_RULE}`;
+    // Of a name that nobody knows Bun 1.4.5 says ENOTTY, and of some others that a URL has no host.
+    const isKnown = lookup(this.host).then(
+      () => true,
+      () => false,
+    );
+    if ((await within(RESOLVE_MS, isKnown)) === false)
+      return `HOST: ${this.host} is no IP address and no name that can be resolved; ${HOST_RULE}`;
+    return `HOST: cannot listen on ${this.host}, port ${this.port}: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 

@@ -11,6 +11,8 @@ export function requestSchema(schema: z.ZodType): Json {
 
 /** Times that are taken, see `src/crm/fields.ts`. */
 const YEARS = "^(19[7-9][0-9]|2[0-9]{3})-";
+const TIME =
+  "With an offset; of the years 1970 to 2999 as it is written. Kept and shown in UTC with milliseconds, where it may be of the day before or after; that is taken again as well.";
 
 /** What a field is shown as: as it may be sent, without what is put in place when it is missing. */
 export function shownProperties(schema: z.ZodObject): Record<string, Json> {
@@ -57,7 +59,10 @@ function override({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }):
   }
   // The format says it; the pattern is long and checks the days of months.
   if (jsonSchema.format === "uuid") delete jsonSchema.pattern;
-  if (jsonSchema.format === "date-time") jsonSchema.pattern = YEARS;
+  if (jsonSchema.format === "date-time") {
+    jsonSchema.pattern = YEARS;
+    jsonSchema.description = TIME;
+  }
   // What others call an e-mail address is less than what we take; our pattern stays.
   if (jsonSchema.format === "email") delete jsonSchema.format;
 }

@@ -166,6 +166,22 @@ inBrowser("the ops page in a browser", (it) => {
     expect(await page.evaluate(() => Reflect.get(window, "pwned"))).toBeUndefined();
   });
 
+  it("keeps what turns the direction of text within its own element, so that what follows stays behind it", async () => {
+    const server = await start([{ title: "\u202eeman", status: "Open" }]);
+    const page = await open(server, undefined, `?filter=${encodeURIComponent("typ:\u202ex")}`);
+    await live(page);
+    await page.locator(".event summary").click();
+    for (const text of [page.locator("#faults code"), page.locator(".json a", { hasText: "eman" })]) {
+      const isBehind = await text.evaluate((element) => {
+        const range = document.createRange();
+        range.setStart(element.nextSibling as Node, 0);
+        range.setEnd(element.nextSibling as Node, 1);
+        return range.getBoundingClientRect().left >= element.getBoundingClientRect().right - 1;
+      });
+      expect(isBehind).toBe(true);
+    }
+  });
+
   it("lives on after a value that no event of ours has", async () => {
     const server = await start([]);
     const page = await open(server);

@@ -104,6 +104,11 @@ describe("the database", () => {
       u.password = "hunter2";
     });
     try {
+      // What it may not look at is its user's to mend, not ours.
+      const blind = await doctor({ DATABASE_URL: url });
+      expect(blind.failed).toEqual(["privileges", "migrations"]);
+      expect(blind.of("migrations").text).toBe(`permission denied for table schema_files, as role ${name}`);
+      expect(blind.of("migrations").todo).toContain(`grant select on public.schema_files to "${name}"`);
       await db.sql.unsafe(`grant select on schema_files to ${name}`);
       const without = await doctor({ DATABASE_URL: url });
       expect(without.failed).toEqual(["privileges"]);

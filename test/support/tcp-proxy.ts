@@ -15,11 +15,17 @@ export class TcpProxy {
   #isSilent = false;
   #isRefusing = false;
 
-  /** @param target postgres:// URL of the server behind */
-  constructor(private readonly target: string) {
+  /**
+   * @param target postgres:// URL of the server behind
+   * @param host address to listen on, an IPv6 one in brackets as URLs have it
+   */
+  constructor(
+    private readonly target: string,
+    private readonly host = "127.0.0.1",
+  ) {
     const { hostname, port } = new URL(target);
     this.#listener = Bun.listen<Peer>({
-      hostname: "127.0.0.1",
+      hostname: host.replace(/^\[|\]$/g, ""),
       port: 0,
       data: { other: undefined, pending: [] },
       socket: {
@@ -55,7 +61,7 @@ export class TcpProxy {
   /** The server's URL, by way of this proxy. */
   get url(): string {
     const url = new URL(this.target);
-    url.hostname = "127.0.0.1";
+    url.hostname = this.host;
     url.port = String(this.#listener.port);
     return url.href;
   }

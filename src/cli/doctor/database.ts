@@ -1,9 +1,11 @@
 import type { Config } from "../../config.ts";
+import { placeOf } from "../../db/address.ts";
 import { embeddedPostgresAvailable } from "../../db/embedded/server-files.ts";
 import { MigrationError, pendingFiles } from "../../db/migrate.ts";
 import { MIGRATIONS } from "../../db/migrations.ts";
 import { createPool, probe, type Sql } from "../../db/pool.ts";
 import { findPooling, findSessionFault } from "../../db/pooler.ts";
+import { explain } from "../../db/rights.ts";
 import { within } from "../../deadline.ts";
 import { createLogger } from "../../metrics/logger.ts";
 import type { Packed } from "../../packed.ts";
@@ -42,9 +44,17 @@ export class DatabaseLook {
 
   /** Makes a check of what is in it; there is nothing to look at when it is away or embedded. */
   async inside(work: (sql: Sql) => Promise<Finding>): Promise<Finding> {
-    if (this.#sql === undefined) return off("the embedded PostgreSQL is set up by the server when it starts");
+    const sql = this.#sql;
+    if (sql === undefined) return off("the embedded PostgreSQL is set up by the server when it starts");
     const { state } = await this.#answered;
-    return state === "ok" ? await work(this.#sql) : off("needs the database");
+    if (state !== "ok") return off("needs the database");
+    try {
+      return await work(sql);
+    } catch (error) {
+      const refusal = await explain(sql, error);
+      if (refusal === undefined) throw error;
+      return failed(refusal.fault, refusal.todo);
+    }
   }
 
   async close(): Promise<void> {
@@ -78,8 +88,7 @@ export class DatabaseLook {
         current_setting('default_transaction_read_only')::boolean as readonly,
         current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as max`;
     if (row === undefined) throw new Error("the database gave no answer");
-    const { host, port, database } = sql.options;
-    const where = `PostgreSQL ${row.version.split(" ")[0]} at ${host.join(",")}:${port.join(",")}/${database}, as ${row.me}`;
+    const where = `PostgreSQL ${row.version.split(" ")[0]} at ${placeOf(sql)}, as ${row.me}`;
     if (row.standby || row.readonly)
       return failed(
         `${where}: it cannot be written`,
