@@ -18,7 +18,7 @@ begin
     end if;
   end if;
   if octet_length(j.attributes::text) > 32768 then
-    errors := errors || json_build_object('pointer', p_at || '/attributes', 'detail', 'must be at most 32768 bytes as JSON');
+    errors := errors || json_build_object('pointer', p_at || '/attributes', 'detail', 'must be at most 32768 bytes as JSON, a blank behind each colon and comma counted');
   end if;
   return errors;
 end $$;
