@@ -10,8 +10,8 @@ import { LibraryNotFoundError, loadLibrary } from "../src/kafka/index.ts";
 const TIMEOUT_MS = 30_000;
 const NEEDS_LIBRARY = ["src/kafka/**", "test/kafka/**", "test/log/**"];
 
-/** Each has a PostgreSQL of its own for all its files; with more than four they would wait for disk and broker. */
-const WORKERS = Math.min(4, availableParallelism());
+/** Each has a PostgreSQL of its own for all its files. One more than there are cores, since tests often wait; with more than four they would wait for disk and broker. */
+const WORKERS = Math.min(4, availableParallelism() + 1);
 
 const left = (await libraryIsThere()) ? [] : NEEDS_LIBRARY.map((pattern) => `--path-ignore-patterns=${pattern}`);
 const command = [
