@@ -264,9 +264,10 @@ export class RelayLeader {
     return this.#recording;
   }
 
+  /** What is settled meanwhile is recorded by the next call: whoever waits for this one waits for no more than it had. */
   async #recordAll(): Promise<void> {
-    for (let first = this.#unrecorded[0]; first !== undefined; first = this.#unrecorded[0]) {
-      await this.#options.outbox.record(first);
+    for (const settlement of [...this.#unrecorded]) {
+      await this.#options.outbox.record(settlement);
       this.#unrecorded.shift();
     }
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { drain, LeaderWorld, range } from "./leader.fixture.ts";
 import type { RelayLeader } from "./leader.ts";
-import { append } from "./outbox.fixture.ts";
+import { append, until } from "./outbox.fixture.ts";
 import { selectBacklog } from "./sql.ts";
 import { SessionOutbox } from "./store.ts";
 
@@ -73,6 +73,37 @@ describe("a pass through a backlog", () => {
     expect(world.log.numbers.length).toBeLessThan(40);
     await drain(leader);
     expect(world.log.numbers.toSorted((a, b) => a - b)).toEqual([...range(0, 60), 100]);
+  });
+
+  test("goes on publishing while the last batch is being recorded: it waits for the one before, and not for its own", async () => {
+    const gates = range(0, 4).map(() => Promise.withResolvers<void>());
+    const recorded: number[] = [];
+    class GatedOutbox extends SessionOutbox {
+      override async record(settlement: Parameters<SessionOutbox["record"]>[0]): Promise<void> {
+        const turn = recorded.push(settlement.published.length) - 1;
+        await gates[turn]?.promise;
+        await super.record(settlement);
+      }
+    }
+    await append(world.db.sql, range(0, 22));
+    const leader = await world.lead(5, { outbox: new GatedOutbox(world.session.sql) });
+    // The first does not know yet that there is more, and reads nothing ahead; nor does the second before it is recorded.
+    gates[0]?.resolve();
+    await leader.step();
+    await leader.step();
+    const third = leader.step();
+    await until(() => world.log.published.length === 15);
+    expect(recorded).toEqual([5, 5]);
+    gates[1]?.resolve();
+    expect(await third).toMatchObject({ published: 5, more: true });
+    const fourth = leader.step();
+    await until(() => world.log.published.length === 20);
+    expect(recorded).toEqual([5, 5, 5]);
+    for (const gate of gates) gate.resolve();
+    await fourth;
+    await drain(leader);
+    expect(world.log.numbers).toEqual(range(0, 22));
+    expect((await selectBacklog(world.db.sql)).events).toBe(0);
   });
 });
 
