@@ -100,7 +100,7 @@ export function section(answer: Answer): string[] {
 function processes(usage: readonly Usage[]): string[] {
   if (usage.length === 0) return [];
   return [
-    "| during | process | cores | memory, peak (MB) |",
+    "| during | process | cores | memory, most (MB) |",
     "| --- | --- | --- | ---: |",
     ...usage.map(
       (each) =>
