@@ -40,12 +40,14 @@ export const backlog: Question = {
     const slower = (to: "published" | "empty") =>
       taken.ratio("pending", to, "perSecond").map((ratio) => (1 - ratio) * 100);
     const bar = { atMost: 5 };
+    const why = "The rounds of one kind differ by more than what is looked for.";
     bench.figure({
       what: "slower with the backlog than with as many published rows",
       unit: "%",
       values: slower("published"),
       digits: 1,
       bar,
+      why,
     });
     bench.figure({
       what: "slower with the backlog than with an empty table",
@@ -53,6 +55,7 @@ export const backlog: Question = {
       values: slower("empty"),
       digits: 1,
       bar,
+      why,
     });
     const more = taken.ratio("pending", "empty", "micros").map((ratio) => (ratio - 1) * 100);
     bench.figure({

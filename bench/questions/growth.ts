@@ -135,6 +135,7 @@ async function compare(
     values: more,
     digits: 1,
     bar: { atMost: 10 },
+    why: "The rounds differ by more than what is looked for; the exponent over all sizes says more.",
   });
   const { slope } = exponent(all.map((world) => [world.size, median(taken.of(name(world), "micros"))] as const));
   bench.figure({

@@ -155,6 +155,7 @@ function report(bench: Bench, idle: readonly Window[], busy: readonly Window[], 
     values: perSecond(busy),
     digits: 1,
     bar: { atLeast: 50 },
+    why: "The browser draws beside the server that writes and streams, on the same two cores.",
   });
   bench.figure({ what: "longest frame of a window", unit: "ms", values: busy.map(({ longest }) => longest) });
   bench.figure({

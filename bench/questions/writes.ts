@@ -83,7 +83,9 @@ export const writes: Question = {
       unit: "1/s",
       values: taken.of("POST", "perSecond"),
     });
-    bench.figure({ what: "… to pgbench of the same round", unit: "", values: ratio("POST"), digits: 2, bar });
+    const why =
+      "With 16 connections both wait for the disk, whose waits PostgreSQL shares out alike, and two cores are not full; on our side the relay marks and the stream sends besides: see the rows with 64 connections and without the lead.";
+    bench.figure({ what: "… to pgbench of the same round", unit: "", values: ratio("POST"), digits: 2, bar, why });
     bench.figure({
       what: `the same with ${MANY_CLIENTS} connections, to pgbench with as many clients`,
       unit: "",
