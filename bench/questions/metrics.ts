@@ -81,16 +81,17 @@ export const metrics: Question = {
     const tracing = await bench.inTurn({
       tracing: window("nothing counted", "counted, a tenth of the traces sent", "counted, every trace sent"),
     });
-    const taken = {
-      of: (turn: "counting" | "tracing", what: string) =>
-        turn === "counting" ? counting.of(turn, what) : tracing.of(turn, what),
-    };
     /** Of each round, all of `names` together to all of `others`. */
-    const compare = (turn: "counting" | "tracing", names: readonly Name[], others: readonly Name[], bar?: number) => {
-      const sum = (of: readonly Name[], what: string, round: number) =>
-        of.reduce((total, name) => total + (taken.of(turn, `${name}: ${what}`)[round] ?? Number.NaN), 0) / of.length;
+    const compare = (
+      of: (figure: string) => number[],
+      names: readonly Name[],
+      others: readonly Name[],
+      bar?: number,
+    ) => {
+      const mean = (each: readonly Name[], what: string, round: number) =>
+        each.reduce((total, name) => total + (of(`${name}: ${what}`)[round] ?? Number.NaN), 0) / each.length;
       const to = (what: string) =>
-        taken.of(turn, `${names[0]}: ${what}`).map((_, round) => sum(names, what, round) / sum(others, what, round));
+        of(`${names[0]}: ${what}`).map((_, round) => mean(names, what, round) / mean(others, what, round));
       const [one, another] = [names.join(" and "), others.join(" and ")];
       bench.figure({
         what: `POST, ${one}: throughput to that of ${another}`,
@@ -101,13 +102,15 @@ export const metrics: Question = {
       });
       bench.figure({ what: "… the server's CPU for one, to that", unit: "", values: to("CPU"), digits: 3 });
     };
-    const cpu = counting.of("counting", "nothing counted: CPU");
+    const counted = (figure: string) => counting.of("counting", figure);
+    const traced = (figure: string) => tracing.of("tracing", figure);
+    const cpu = counted("nothing counted: CPU");
     bench.figure({ what: "POST, nothing counted: the server's CPU for one", unit: "µs", values: cpu });
-    compare("counting", pairs.slice(2), pairs.slice(0, 2), 0.98);
-    compare("counting", [pairs[1]], [pairs[0]]);
-    compare("counting", [pairs[3]], [pairs[2]]);
-    compare("tracing", ["counted, a tenth of the traces sent"], [pairs[0]]);
-    compare("tracing", ["counted, every trace sent"], [pairs[0]]);
+    compare(counted, pairs.slice(2), pairs.slice(0, 2), 0.98);
+    compare(counted, [pairs[1]], [pairs[0]]);
+    compare(counted, [pairs[3]], [pairs[2]]);
+    compare(traced, ["counted, a tenth of the traces sent"], [pairs[0]]);
+    compare(traced, ["counted, every trace sent"], [pairs[0]]);
     const { url } = await database.create();
     bench.figure({
       what: "POST through all routes in one process: CPU for a counted one to one that is not, blocks in turn",
